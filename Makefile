@@ -1,0 +1,36 @@
+# Every target makes .venv itself. Two of them are all that a newcomer needs: `make demo`, `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench up down clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local,samples,dev]'
+	touch $@
+
+demo: $(STAMP)  ## train a GAN on real digits through the whole stack; pictures land in triptych-demo/
+	$(BIN)/triptych demo
+
+up: $(STAMP)  ## start the stack on this machine; Ctrl-C ends it
+	$(BIN)/triptych up
+
+down: $(STAMP)
+	$(BIN)/triptych down
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## everything that must be green: lint, types, import rules, tests
+	$(BIN)/pytest
+
+bench: $(STAMP)  ## speed as ratios, measured side by side
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) dist build

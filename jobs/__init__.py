@@ -1,0 +1,1 @@
+"""What can run: specs, families and the one training loop."""

@@ -1,0 +1,105 @@
+"""All that a running job may use. It never sees Celery, Redis or MinIO."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jobs.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from jobs.datasets.images import ImageSet
+    from jobs.spec import JobSpec
+
+
+class StopReason(StrEnum):
+    """Why a running job is asked to stop at its next step boundary."""
+
+    CANCEL = "cancel"  #: a person wants it ended; it keeps its last checkpoint
+    DRAIN = "drain"  #: its worker is going away; another worker goes on
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        step: steps done.
+        total: steps in all.
+        stage: what a person counts in, such as `epoch 3/20`.
+        metrics: the newest values, by name.
+        eta_seconds: the time still needed, as far as can be told.
+    """
+
+    step: int
+    total: int
+    stage: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    eta_seconds: float | None = None
+
+    def line(self) -> str:
+        """One line for people: `epoch 3/20 · d_loss 0.41 · ETA 2 min`."""
+        parts = [self.stage or f"{self.step}/{self.total}"]
+        parts += [f"{name} {value:.3g}" for name, value in self.metrics.items()]
+        if self.eta_seconds is not None:
+            parts.append(f"ETA {duration(self.eta_seconds)}")
+        return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: `40 s`, `2 min`, `1.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+class JobContext(Protocol):
+    """What a running job gets. `LocalContext` keeps it in a folder, a worker in MinIO and Redis."""
+
+    @property
+    def folder(self) -> Path:
+        """An empty folder on the local disk for this attempt alone; gone afterwards."""
+
+    def report(self, progress: Progress) -> None:
+        """Tells how far the job is: a line of metrics.jsonl, and (throttled) whoever watches."""
+
+    def should_stop(self) -> StopReason | None:
+        """Asked at every step boundary: the reason to save a checkpoint and raise `Stopped`, or None."""
+
+    def save_sample(self, step: int, png: bytes) -> None:
+        """Keeps a picture of the work in progress as `samples/<step>.png`; uploaded in the background."""
+
+    def save_artifact(self, name: str, content: bytes | Path) -> None:
+        """Keeps a file that people came for as `artifacts/<name>`; uploaded in the background.
+
+        `name` may contain `/`. A path must stay readable until the job ends.
+        """
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Serialises and keeps a checkpoint in the background, at most one at a time."""
+
+    def checkpoint_in_flight(self) -> bool:
+        """Whether an earlier checkpoint is still being saved; then a periodic one is better skipped."""
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint of this job that is whole, or None. Drops metrics of later steps."""
+
+    def image_set(self, name: str) -> "ImageSet":
+        """A data set of images by name.
+
+        Raises:
+            BadInput: it cannot be had here, or has no image; the text says what to do.
+        """
+
+    def spec_of(self, job_id: str) -> "JobSpec[Any]":
+        """The spec of another job."""
+
+    def artifact_of(self, job_id: str, name: str) -> Path:
+        """A local copy of an artifact of another job.
+
+        Raises:
+            BadInput: that job has no such artifact.
+        """

@@ -1,0 +1,51 @@
+"""Names that become keys, paths and addresses, and the one pattern they must match."""
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, StringConstraints
+
+from jobs.errors import InvalidSpec
+
+#: Lower-case letters, digits, dot, dash, underscore; starts with a letter or digit: safe in S3 keys and paths.
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+
+
+class DataSetField:
+    """Marks a spec field that names a data set, so that the client can check and pin it."""
+
+
+class JobField:
+    """Marks a spec field that names another job, so that the client can check it and wait for it.
+
+    Args:
+        kinds: the kinds of job that the field takes, such as `("gan.train",)`.
+    """
+
+    def __init__(self, *kinds: str) -> None:
+        self.kinds = kinds
+
+
+def _identifier(value: object) -> object:
+    """Takes a job handle for its id."""
+    return getattr(value, "id", value)
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+DataSetName = Annotated[Name, DataSetField()]
+#: Use as `Annotated[JobName, JobField("gan.train")]`; accepts a job handle as well as its id.
+JobName = Annotated[Name, BeforeValidator(_identifier)]
+
+
+def checked_name(value: str, what: str) -> str:
+    """Returns `value` if it may become part of a key or a path.
+
+    Raises:
+        InvalidSpec: it does not match `NAME_PATTERN`.
+    """
+    if not re.match(NAME_PATTERN, value):
+        raise InvalidSpec(
+            f"{what} {value!r} is not a name: use up to 63 lower-case letters, digits, '.', '-' or '_', "
+            "starting with a letter or a digit"
+        )
+    return value

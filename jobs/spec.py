@@ -1,0 +1,124 @@
+"""What to compute, as frozen and validated data."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+
+from jobs.errors import InvalidSpec
+from jobs.names import DataSetField, JobField
+
+Pool = Literal["cpu", "gpu"]
+
+
+class Frozen(BaseModel):
+    """Data that is never changed: unknown fields and wrong types are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class JobResult(Frozen):
+    """What a finished job leaves as data; its files are artifacts. Base of every kind's result."""
+
+
+ResultT = TypeVar("ResultT", bound=JobResult)
+
+
+class Limits(Frozen):
+    """What a job may take before it is ended."""
+
+    wall_seconds: float = Field(
+        default=24 * 3600, gt=0, le=90 * 24 * 3600, description="longest run of one attempt, in seconds"
+    )
+    stall_seconds: float = Field(
+        default=900, ge=5, le=24 * 3600, description="longest time without a report of progress, in seconds"
+    )
+    attempts: int = Field(default=5, ge=1, le=100, description="tries at running the job, all told")
+
+
+class JobSpec(Frozen, Generic[ResultT]):
+    """Base of every spec: `class TrainGan(JobSpec[GanResult], kind="gan.train")`.
+
+    Constructing one validates it.
+
+    Raises:
+        InvalidSpec: one sentence that names the field, what was received and what is allowed.
+    """
+
+    kind: ClassVar[str] = ""  #: name on the wire, `family.action`; also the Celery task's name
+    result_type: ClassVar[type[JobResult]] = JobResult
+    #: Modules that a runner may import ahead of the job, because they are slow to import.
+    imports: ClassVar[tuple[str, ...]] = ()
+
+    pool: Pool = Field(default="cpu", description="where the job may run")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="the same seed gives the same result, bit for bit")
+    limits: Limits = Field(default_factory=Limits)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, kind: str = "", **keywords: Any) -> None:
+        super().__pydantic_init_subclass__(**keywords)
+        if not kind:
+            return
+        cls.kind = kind
+        for base in cls.__mro__:
+            arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args", ())
+            if arguments and isinstance(arguments[0], type):
+                cls.result_type = arguments[0]
+                break
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_sentence(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(data)
+        except ValidationError as error:
+            raise InvalidSpec(describe(cls, error)) from None
+
+    def to_wire(self) -> dict[str, Any]:
+        """The spec as JSON data, its kind included."""
+        return {"kind": self.kind, **self.model_dump(mode="json")}
+
+    def data_sets(self) -> Iterator[tuple[str, str]]:
+        """Yields (field, data set name) for every field that names a data set."""
+        for field, marker in self._marked(DataSetField):
+            del marker
+            if (name := getattr(self, field)) is not None:
+                yield field, name
+
+    def parents(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Yields (field, job id, allowed kinds) for every field that names another job."""
+        for field, marker in self._marked(JobField):
+            if (job_id := getattr(self, field)) is not None:
+                yield field, job_id, marker.kinds
+
+    @classmethod
+    def _marked(cls, marker: type[Any]) -> Iterator[tuple[str, Any]]:
+        for field, info in cls.model_fields.items():
+            for item in info.metadata:
+                if isinstance(item, marker):
+                    yield field, item
+
+
+def describe(spec: type[JobSpec[Any]], error: ValidationError) -> str:
+    """One sentence for a person: which fields are wrong, what was received, what is allowed."""
+    faults = []
+    for fault in error.errors(include_url=False, include_context=False):
+        field = ".".join(str(part) for part in fault["loc"]) or "spec"
+        if fault["type"] == "extra_forbidden":
+            allowed = ", ".join(sorted(spec.model_fields))
+            faults.append(f"unknown field {field!r}; its fields are {allowed}")
+        elif fault["type"] == "missing":
+            faults.append(f"field {field!r} is required")
+        else:
+            message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            faults.append(f"field {field!r} {message}, received {_short(fault['input'])}")
+    return f"{spec.kind or spec.__name__}: {'; '.join(faults)}"
+
+
+def _short(value: object) -> str:
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
