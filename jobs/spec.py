@@ -52,8 +52,14 @@ class JobSpec(Frozen, Generic[ResultT]):
     imports: ClassVar[tuple[str, ...]] = ()
 
     pool: Pool = Field(default="cpu", description="where the job may run")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="the same seed gives the same result, bit for bit")
+    seed: int = Field(
+        default=0, ge=0, lt=2**31, description="the same seed gives the same result, bit for bit"
+    )
     limits: Limits = Field(default_factory=Limits)
+
+    def __init_subclass__(cls, kind: str = "", **keywords: Any) -> None:
+        # Takes `kind` out of the way: the next in line, Generic, accepts no keywords.
+        super().__init_subclass__(**keywords)
 
     @classmethod
     def __pydantic_init_subclass__(cls, kind: str = "", **keywords: Any) -> None:

@@ -1,0 +1,77 @@
+"""What a GAN job computes, and what it leaves."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from jobs.names import DataSetName, JobField, JobName
+from jobs.spec import JobResult, JobSpec
+
+Activation = Literal["leaky_relu", "relu", "elu", "gelu", "silu", "tanh"]
+Width = Annotated[int, Field(ge=1, le=8192)]
+#: Not strict about tuple or list, which JSON cannot tell apart; strict about the numbers in it.
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=8, strict=False)]
+
+
+class GanResult(JobResult):
+    """What a trained GAN has come to."""
+
+    steps: int = Field(description="training steps, each one update of both networks")
+    epochs: int = Field(description="passes over the data set")
+    d_loss: float = Field(description="the discriminator's loss, mean of the last epoch")
+    g_loss: float = Field(description="the generator's loss, mean of the last epoch")
+    seconds: float = Field(description="training time of the last attempt")
+    images_per_second: float = Field(description="real images seen a second in the last attempt")
+    state_sha256: str = Field(description="digest of the final state; equal for equal specs, bit for bit")
+
+
+class ImagesResult(JobResult):
+    """What a generation has come to."""
+
+    count: int = Field(description="images made")
+    height: int = Field(description="pixels")
+    width: int = Field(description="pixels")
+    channels: int = Field(description="1 = grey, 3 = red, green, blue")
+
+
+class TrainGan(JobSpec[GanResult], kind="gan.train"):
+    """Trains a generator against a discriminator on a set of images."""
+
+    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.train")
+
+    dataset: DataSetName = Field(
+        default="mnist-5k", description="a named data set of images, or one of your own"
+    )
+    epochs: int | None = Field(
+        default=None, ge=1, le=100_000, description="passes over the data set; by default about 25,000 steps"
+    )
+    batch_size: int = Field(
+        default=128, ge=2, le=8192, description="images a step; a smaller data set is one batch"
+    )
+    latent_dim: int = Field(default=100, ge=1, le=4096, description="length of the generator's input")
+    generator_units: Widths = Field(default=(128,), description="widths of the generator's hidden layers")
+    discriminator_units: Widths = Field(
+        default=(128,), description="widths of the discriminator's hidden layers"
+    )
+    activation: Activation = Field(default="leaky_relu", description="after every hidden layer")
+    learning_rate: float = Field(default=2e-4, gt=0, le=1, description="Adam's step size, both networks")
+    beta_1: float = Field(default=0.5, ge=0, lt=1, description="Adam's momentum, both networks")
+    sample_every: int | None = Field(
+        default=None, ge=1, description="epochs between sample pictures; by default some 15 pictures a run"
+    )
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
+    )
+
+
+class GenerateImages(JobSpec[ImagesResult], kind="gan.generate"):
+    """Draws images with a trained generator."""
+
+    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.generate")
+
+    model: Annotated[JobName, JobField("gan.train")] = Field(description="a finished gan.train job")
+    count: int = Field(default=64, ge=1, le=10_000, description="images to draw")
+
+
+#: What `triptych demo` trains: digits that a person would call digits, within 90 s on two cores.
+DEMO = TrainGan(dataset="mnist-5k")
