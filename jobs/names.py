@@ -7,8 +7,11 @@ from pydantic import BeforeValidator, StringConstraints
 
 from jobs.errors import InvalidSpec
 
-#: Lower-case letters, digits, dot, dash, underscore; starts with a letter or digit: safe in S3 keys and paths.
+#: Lower-case letters, digits, dot, dash, underscore; starts with a letter or digit: safe in keys and paths.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+
+#: One part of the name of a file that a job leaves: as above, and capitals; it cannot begin with a dot.
+FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"
 
 
 class DataSetField:
@@ -48,4 +51,19 @@ def checked_name(value: str, what: str) -> str:
             f"{what} {value!r} is not a name: use up to 63 lower-case letters, digits, '.', '-' or '_', "
             "starting with a letter or a digit"
         )
+    return value
+
+
+def checked_path(value: str, what: str) -> str:
+    """Returns `value` if it is one or several file names joined by `/`, none of which leaves its folder.
+
+    Raises:
+        InvalidSpec: a part does not match `FILE_PATTERN`.
+    """
+    for part in value.split("/"):
+        if not re.match(FILE_PATTERN, part):
+            raise InvalidSpec(
+                f"{what} {value!r} is not allowed: every part between '/' is up to 128 letters, digits, '.', '-' "
+                "or '_', starting with a letter, a digit or '_'"
+            )
     return value

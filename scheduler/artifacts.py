@@ -1,0 +1,231 @@
+"""The artifact store: the layout of its keys, and access to it on any S3 server."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from minio import Minio
+from minio.error import S3Error
+
+from jobs.names import checked_name, checked_path
+from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
+from scheduler.settings import StoreSettings
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchObject"})
+
+
+@dataclass(frozen=True)
+class JobKeys:
+    """The keys of one job. Its names are checked, so that no key leaves the job's own folder."""
+
+    job_id: str
+
+    @property
+    def folder(self) -> str:
+        """Everything of the job lies under this."""
+        return f"jobs/{checked_name(self.job_id, 'job id')}/"
+
+    @property
+    def spec(self) -> str:
+        """What was asked."""
+        return f"{self.folder}spec.json"
+
+    @property
+    def result(self) -> str:
+        """Written last; its existence means complete."""
+        return f"{self.folder}result.json"
+
+    @property
+    def metrics(self) -> str:
+        """One line a report."""
+        return f"{self.folder}metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> str:
+        """Folder of the checkpoints."""
+        return f"{self.folder}checkpoints/"
+
+    def checkpoint(self, step: int, attempt: int) -> str:
+        """A checkpoint; zeros in front, so that the order of keys is the order of steps."""
+        return f"{self.checkpoints}{step:012d}-{attempt:04d}.safetensors"
+
+    @property
+    def samples(self) -> str:
+        """Folder of the pictures along the way."""
+        return f"{self.folder}samples/"
+
+    def sample(self, step: int) -> str:
+        """A picture of the work in progress."""
+        return f"{self.samples}{step:012d}.png"
+
+    @property
+    def artifacts(self) -> str:
+        """Folder of what people came for."""
+        return f"{self.folder}artifacts/"
+
+    def artifact(self, name: str) -> str:
+        """A file that people came for; its name may contain `/`."""
+        return f"{self.artifacts}{checked_path(name, 'artifact name')}"
+
+    def log(self, attempt: int) -> str:
+        """All output of one attempt's runner."""
+        return f"{self.folder}logs/{attempt}.log"
+
+
+@dataclass(frozen=True)
+class DataSetKeys:
+    """The keys of one data set."""
+
+    name: str
+
+    @property
+    def folder(self) -> str:
+        """Everything of the data set lies under this."""
+        return f"datasets/{checked_name(self.name, 'data set name')}/"
+
+    @property
+    def current(self) -> str:
+        """Which content the name stands for now; written last."""
+        return f"{self.folder}current.json"
+
+    def content(self, digest: str) -> str:
+        """The images, addressed by the SHA-256 of the file."""
+        return f"{self.folder}{checked_path(digest, 'digest')}.npz"
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object in a listing."""
+
+    key: str
+    size: int
+
+
+class ArtifactStore:
+    """Objects in one bucket of an S3 server. Safe to use from several threads.
+
+    Every method raises `Unreachable` if the server does not answer after retries.
+    """
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self.settings = settings
+        endpoint, secure = settings.endpoint
+        self._bucket = settings.s3_bucket
+        self._minio = Minio(
+            endpoint,
+            access_key=settings.s3_access_key.get_secret_value(),
+            secret_key=settings.s3_secret_key.get_secret_value(),
+            region=settings.s3_region,
+            secure=secure,
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=5, read=60),
+                maxsize=16,
+                # Together about 6 s: a restarting server is waited for; a missing one is said to be missing.
+                retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
+            ),
+        )
+
+    def ensure_bucket(self) -> None:
+        """Makes the bucket if it is missing."""
+        with self._speaking():
+            if not self._minio.bucket_exists(self._bucket):
+                try:
+                    self._minio.make_bucket(self._bucket)
+                except S3Error as error:
+                    if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                        raise
+
+    def put(self, key: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+        """Writes an object; it appears whole or not at all."""
+        with self._speaking(key):
+            self._minio.put_object(self._bucket, key, io.BytesIO(content), len(content), content_type)
+
+    def put_file(self, key: str, path: Path, content_type: str = "application/octet-stream") -> None:
+        """Writes an object from a file; it appears whole or not at all."""
+        with self._speaking(key):
+            self._minio.fput_object(self._bucket, key, str(path), content_type)
+
+    def put_json(self, key: str, data: Any) -> None:
+        """Writes JSON."""
+        self.put(key, json.dumps(data, indent=2, sort_keys=True).encode(), "application/json")
+
+    def get(self, key: str) -> bytes:
+        """Reads an object.
+
+        Raises:
+            UnknownArtifact: there is none of that key.
+        """
+        with self._speaking(key):
+            response = self._minio.get_object(self._bucket, key)
+            try:
+                return bytes(response.read())
+            finally:
+                response.close()
+                response.release_conn()
+
+    def get_json(self, key: str) -> Any:
+        """Reads JSON.
+
+        Raises:
+            UnknownArtifact: there is none of that key.
+        """
+        return json.loads(self.get(key))
+
+    def get_file(self, key: str, path: Path) -> Path:
+        """Copies an object to a file, which appears whole or not at all.
+
+        Raises:
+            UnknownArtifact: there is none of that key.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._speaking(key):
+            self._minio.fget_object(self._bucket, key, str(path))
+        return path
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object of that key."""
+        try:
+            with self._speaking(key):
+                self._minio.stat_object(self._bucket, key)
+        except UnknownArtifact:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """Removes an object; none of that key is fine."""
+        with self._speaking(key):
+            self._minio.remove_object(self._bucket, key)
+
+    def under(self, folder: str, recursive: bool = True) -> Iterator[StoredObject]:
+        """Objects under a folder, in the order of their keys."""
+        with self._speaking(folder):
+            for item in self._minio.list_objects(self._bucket, folder, recursive=recursive):
+                yield StoredObject(item.object_name or "", item.size or 0)
+
+    @contextmanager
+    def _speaking(self, key: str = "") -> Iterator[None]:
+        try:
+            yield
+        except S3Error as error:
+            if error.code in _MISSING:
+                raise UnknownArtifact(f"the store has no {key!r}") from None
+            if error.code in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
+                raise Unreachable(
+                    f"the S3 server at {self.settings.s3_url} refuses these keys ({error.code}): check "
+                    "TRIPTYCH_S3_ACCESS_KEY and TRIPTYCH_S3_SECRET_KEY"
+                ) from None
+            raise StoreRefused(
+                f"the S3 server at {self.settings.s3_url} answered {error.code}: {error.message}"
+            ) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, OSError) and error.filename:
+                raise  # the local disk, not the server
+            raise Unreachable(
+                f"the S3 server at {self.settings.s3_url} does not answer: is it running? "
+                f"({type(error).__name__})"
+            ) from error

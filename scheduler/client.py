@@ -1,0 +1,179 @@
+"""Asking for work: `Client().submit(TrainGan(...))`."""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from secrets import token_hex
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import AuthenticationError, RedisError
+
+from jobs import catalog
+from jobs.errors import InvalidSpec
+from jobs.spec import JobSpec, ResultT
+from scheduler.artifacts import ArtifactStore, JobKeys
+from scheduler.datasets import DataSets
+from scheduler.errors import UnknownJob, Unreachable
+from scheduler.job import Job
+from scheduler.queue import DEFAULT_PRIORITY, PRIORITIES, make_app, publish
+from scheduler.records import JobRecord, NewJob, Records, connect
+from scheduler.settings import RedisSettings, StoreSettings, load
+from scheduler.states import JobState
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+logger = logging.getLogger(__name__)
+
+
+class Client:
+    """Submits jobs and finds them again. Safe to use from several threads.
+
+    Without arguments it uses the servers that the environment, `.env` or the stack of this machine names.
+
+    Raises:
+        NotConfigured: it is not known where the servers are.
+        Unreachable: Redis does not answer, or refuses the password.
+    """
+
+    def __init__(self, redis: RedisSettings | None = None, store: StoreSettings | None = None) -> None:
+        self._redis_settings = redis or load(RedisSettings)
+        self.store = ArtifactStore(store or load(StoreSettings))
+        self.records = Records(connect(self._redis_settings))
+        self.datasets = DataSets(self.store)
+        self._check_redis()
+
+    @cached_property
+    def app(self) -> "Celery":
+        """The Celery app that messages go through."""
+        return make_app(self._redis_settings)
+
+    def submit(
+        self,
+        spec: JobSpec[ResultT],
+        *,
+        priority: int = DEFAULT_PRIORITY,
+        start_at: float = 0.0,
+        after: Iterable[Job[Any] | str] = (),
+    ) -> Job[ResultT]:
+        """Accepts a job. Once this returns, the job is finished exactly once, whatever dies meanwhile.
+
+        Args:
+            spec: what to compute.
+            priority: 0 (most urgent) to 9.
+            start_at: not before this time, in seconds since 1970.
+            after: jobs that must succeed first; jobs that the spec itself names are waited for anyway.
+
+        Raises:
+            InvalidSpec: the spec names a job that does not exist, has failed, or is of the wrong kind.
+            UnknownDataSet: the spec names a data set that does not exist.
+            Unreachable: a server does not answer.
+        """
+        if priority not in PRIORITIES:
+            raise InvalidSpec(f"priority is {priority!r}; allowed are 0 (most urgent) to {PRIORITIES[-1]}")
+        inputs = {
+            name: digest for _, name in spec.data_sets() if (digest := self.datasets.pin(name)) is not None
+        }
+        parents = [
+            *self._checked_parents(spec),
+            *(self.get(str(getattr(job, "id", job))).id for job in after),
+        ]
+        job = NewJob(
+            id=token_hex(8),
+            kind=spec.kind,
+            pool=spec.pool,
+            priority=priority,
+            spec=json.dumps(spec.to_wire()),
+            attempts=spec.limits.attempts,
+            parents=list(dict.fromkeys(parents)),
+            inputs=inputs,
+            start_at=start_at,
+        )
+        # The store first: what is in the records can be rebuilt from it, not the other way round.
+        self.store.put_json(
+            JobKeys(job.id).spec,
+            {
+                "id": job.id,
+                "spec": spec.to_wire(),
+                "pool": job.pool,
+                "priority": priority,
+                "parents": job.parents,
+                "inputs": inputs,
+                "start_at": start_at,
+                "submitted": time(),
+            },
+        )
+        state = self.records.create(job)
+        handle: Job[ResultT] = Job(self, job.id)
+        if state is JobState.QUEUED:
+            self._publish(handle.record)
+        return handle
+
+    def get(self, job_id: str) -> Job[Any]:
+        """A job by its id, or by enough of its beginning.
+
+        Raises:
+            UnknownJob: there is none, or there are several.
+        """
+        return Job(self, self.records.find(job_id))
+
+    def list(
+        self,
+        state: JobState | str | None = None,
+        kind: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> "list[Job[Any]]":
+        """Jobs, the newest first, by state and kind.
+
+        Raises:
+            InvalidSpec: there is no such state or kind.
+        """
+        if state is not None and state not in list(JobState):
+            raise InvalidSpec(f"unknown state {state!r}: the states are {', '.join(JobState)}")
+        if kind is not None:
+            catalog.spec_type(kind)
+        found = self.records.newest(JobState(state) if state else None, kind, limit, offset)
+        return [Job(self, record.id, record) for record in found]
+
+    def _checked_parents(self, spec: JobSpec[Any]) -> Sequence[str]:
+        parents = []
+        for field, job_id, kinds in spec.parents():
+            try:
+                record = self.get(job_id).record
+            except UnknownJob as error:
+                raise InvalidSpec(f"{spec.kind}: field {field!r}: {error}") from None
+            if kinds and record.kind not in kinds:
+                raise InvalidSpec(
+                    f"{spec.kind}: field {field!r} takes a job of kind {' or '.join(kinds)}; job "
+                    f"{record.id} is a {record.kind}"
+                )
+            if record.state.final and record.state is not JobState.SUCCEEDED:
+                raise InvalidSpec(
+                    f"{spec.kind}: field {field!r}: job {record.id} ended as {record.state} and left no model"
+                )
+            parents.append(record.id)
+        return parents
+
+    def _publish(self, record: JobRecord) -> None:
+        try:
+            publish(self.app, record)
+            self.records.published(record.id)
+        except (OperationalError, RedisError, OSError) as error:
+            # Accepted is accepted: the outbox has it, and the scheduler publishes it.
+            logger.warning("job %s is left to the scheduler to publish: %s", record.id, error)
+
+    def _check_redis(self) -> None:
+        address = self._redis_settings.redis_url.get_secret_value().rpartition("@")[2]
+        try:
+            self.records.redis.ping()
+        except AuthenticationError:
+            raise Unreachable(f"Redis at {address} refuses the password: check TRIPTYCH_REDIS_URL") from None
+        except (RedisError, OSError) as error:
+            raise Unreachable(
+                f"Redis at {address} does not answer ({type(error).__name__}): start the stack with "
+                "`triptych up`, or check TRIPTYCH_REDIS_URL"
+            ) from error

@@ -1,0 +1,113 @@
+"""People's own data sets: checked here, kept in the store under the digest of their content."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jobs.datasets.images import pack
+from jobs.datasets.named import DATA_SETS
+from jobs.errors import InvalidSpec
+from jobs.names import checked_name
+from scheduler.artifacts import ArtifactStore, DataSetKeys
+from scheduler.errors import UnknownArtifact, UnknownDataSet
+
+
+@dataclass(frozen=True)
+class DataSetInfo:
+    """What a name stands for now."""
+
+    name: str
+    digest: str  #: SHA-256 of the stored file
+    count: int
+    shape: tuple[int, ...]  #: (height, width, channels)
+    class_names: tuple[str, ...]
+    title: str = ""
+
+
+class DataSets:
+    """The data sets that jobs can name: those that come with Triptych, and one's own."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+
+    def upload(self, name: str, path: str | Path, size: tuple[int, int] | None = None) -> DataSetInfo:
+        """Stores a folder of images, or an `.npz`, under a name. Jobs already submitted keep the old content.
+
+        Args:
+            name: what specs call it, such as `faces`.
+            path: a folder of images (sub-folders are classes), or an `.npz` with `images` and maybe `labels`.
+            size: (height, width) in pixels to which every image is resized; needed where sizes differ.
+
+        Raises:
+            InvalidSpec: the name is not allowed.
+            BadInput: no image, an unreadable one, or different sizes; the text names the file.
+        """
+        if checked_name(name, "data set name") in DATA_SETS:
+            raise InvalidSpec(f"the data set {name!r} comes with Triptych: choose another name")
+        images = pack(Path(path), size=size)
+        with TemporaryDirectory(prefix="triptych-") as folder:
+            file = images.write(Path(folder) / "images.npz")
+            info = DataSetInfo(
+                name=name,
+                digest=sha256(file.read_bytes()).hexdigest(),
+                count=len(images.images),
+                shape=tuple(images.images.shape[1:]),
+                class_names=images.class_names,
+            )
+            self.publish(info, file)
+        return info
+
+    def publish(self, info: DataSetInfo, file: Path) -> None:
+        """Stores a packed data set."""
+        keys = DataSetKeys(info.name)
+        self._store.ensure_bucket()
+        if not self._store.exists(keys.content(info.digest)):
+            self._store.put_file(keys.content(info.digest), file)
+        # The pointer last: whoever reads it finds the content there.
+        self._store.put_json(keys.current, asdict(info))
+
+    def get(self, name: str) -> DataSetInfo:
+        """A data set in the store.
+
+        Raises:
+            UnknownDataSet: there is none of that name; the text lists the ones there are.
+        """
+        try:
+            data = self._store.get_json(DataSetKeys(name).current)
+        except UnknownArtifact:
+            raise UnknownDataSet(
+                f"there is no data set {name!r}: known are {', '.join(self.names())}; add your own with "
+                f"`triptych datasets upload {name} FOLDER`"
+            ) from None
+        return DataSetInfo(
+            **{**data, "shape": tuple(data["shape"]), "class_names": tuple(data["class_names"])}
+        )
+
+    def names(self) -> Sequence[str]:
+        """The names that a spec can use."""
+        return sorted({*DATA_SETS, *self._stored()})
+
+    def list(self) -> Sequence[DataSetInfo]:
+        """Every data set: those that come with Triptych (these without a digest), then one's own."""
+        named = [
+            DataSetInfo(name, "", item.count, item.shape, item.class_names, item.title)
+            for name, item in DATA_SETS.items()
+        ]
+        return named + [self.get(name) for name in self._stored() if name not in DATA_SETS]
+
+    def pin(self, name: str) -> str | None:
+        """The digest that a job submitted now shall use; None for one that comes with Triptych.
+
+        Raises:
+            UnknownDataSet: there is none of that name.
+        """
+        return None if name in DATA_SETS else self.get(name).digest
+
+    def _stored(self) -> Sequence[str]:
+        try:
+            folders = [item.key for item in self._store.under("datasets/", recursive=False)]
+        except UnknownArtifact:
+            return []
+        return sorted(folder.removeprefix("datasets/").strip("/") for folder in folders)

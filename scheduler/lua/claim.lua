@@ -1,0 +1,12 @@
+-- ARGV: id, worker, lease seconds, token. Asked again with the same token it gives the same answer, so that a
+-- lost answer does not lose the job for the length of a lease.
+local id, worker, lease, token = unpack(ARGV)
+if not (get(id, 'state') == 'RUNNING' and get(id, 'token') == token) then
+  if not move(id, 'RUNNING') then return false end
+  redis.call('HINCRBY', record(id), 'attempt', 1)
+  redis.call('HSETNX', record(id), 'started', stamp(now))
+  redis.call('HSET', record(id), 'worker', worker, 'token', token, 'attempt_started', stamp(now))
+  redis.call('ZREM', P .. 'outbox', id)
+end
+redis.call('ZADD', P .. 'leases', stamp(now + tonumber(lease)), id)
+return redis.call('HGETALL', record(id))

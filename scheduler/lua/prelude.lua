@@ -1,0 +1,87 @@
+-- Stands before every script. P (the prefix of all keys) and ALLOWED (from>to) come from Python.
+
+local clock = redis.call('TIME')
+-- Redis's clock alone decides, so that a worker's clock may be wrong.
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+
+local function stamp(seconds) return string.format('%.6f', seconds) end
+local function record(id) return P .. 'job:' .. id end
+local function get(id, field) return redis.call('HGET', record(id), field) end
+
+local function announce(id, ...)
+  redis.call('XADD', P .. 'events:' .. id, 'MAXLEN', '~', 1000, '*', ...)
+end
+
+-- The one place where a state changes.
+local function move(id, to)
+  local from = get(id, 'state')
+  if not from or not ALLOWED[from .. '>' .. to] then return false end
+  redis.call('HSET', record(id), 'state', to, 'changed', stamp(now))
+  redis.call('ZREM', P .. 'state:' .. from, id)
+  redis.call('ZADD', P .. 'state:' .. to, get(id, 'created'), id)
+  announce(id, 'state', to)
+  return true
+end
+
+-- From here the scheduler publishes the message if nobody else does.
+local function enqueue(id)
+  if not move(id, 'QUEUED') then return false end
+  redis.call('HSET', record(id), 'queued', stamp(now), 'worker', '')
+  redis.call('ZADD', P .. 'outbox', stamp(now), id)
+  return true
+end
+
+local function ready(id)
+  return redis.call('SCARD', P .. 'waits:' .. id) == 0 and not redis.call('ZSCORE', P .. 'delayed', id)
+end
+
+-- Ends a job and tells its children: success releases them, anything else fails them, and theirs in turn.
+local function finish(id, to, cause, message)
+  local todo = { { id, to, cause, message } }
+  local ended = false
+  while #todo > 0 do
+    local job, state, why, text = unpack(table.remove(todo))
+    if move(job, state) then
+      ended = true
+      redis.call('HSET', record(job), 'finished', stamp(now), 'cause', why, 'message', text)
+      for _, set in ipairs({ 'leases', 'outbox', 'delayed' }) do redis.call('ZREM', P .. set, job) end
+      for _, child in ipairs(redis.call('SMEMBERS', P .. 'children:' .. job)) do
+        redis.call('SREM', P .. 'waits:' .. child, job)
+        if state ~= 'SUCCEEDED' then
+          table.insert(todo, { child, 'FAILED', 'PARENT', 'job ' .. job .. ', which it needs, ended as ' .. state })
+        elseif get(child, 'state') == 'WAITING' and ready(child) then
+          enqueue(child)
+        end
+      end
+      redis.call('DEL', P .. 'children:' .. job, P .. 'waits:' .. job)
+      redis.call('EXPIRE', P .. 'events:' .. job, EVENTS_KEPT)
+      redis.call('EXPIRE', P .. 'log:' .. job, EVENTS_KEPT)
+    end
+  end
+  return ended
+end
+
+-- Whether this attempt still has the right to write.
+local function holds(id, attempt)
+  return get(id, 'state') == 'RUNNING' and get(id, 'attempt') == attempt
+end
+
+-- Gives a running job back. A charged return counts against the job's attempts.
+local function give_back(id, charged, cause, message, delay)
+  redis.call('ZREM', P .. 'leases', id)
+  redis.call('RPUSH', P .. 'attempts:' .. id, cjson.encode({
+    attempt = tonumber(get(id, 'attempt')), worker = get(id, 'worker'), cause = cause, message = message,
+    ended = now }))
+  if get(id, 'cancel') == '1' then return finish(id, 'CANCELLED', '', '') and 'CANCELLED' end
+  if charged then
+    local failures = redis.call('HINCRBY', record(id), 'failures', 1)
+    if failures >= tonumber(get(id, 'attempts')) then
+      return finish(id, 'FAILED', cause, message .. ' (attempt ' .. failures .. ' of ' .. failures .. ')') and 'FAILED'
+    end
+  end
+  if delay > 0 then
+    redis.call('ZADD', P .. 'delayed', stamp(now + delay), id)
+    return move(id, 'WAITING') and 'WAITING'
+  end
+  return enqueue(id) and 'QUEUED'
+end
