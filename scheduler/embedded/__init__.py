@@ -1,0 +1,1 @@
+"""The embedded stack: every server of Triptych on one machine, with no Docker."""

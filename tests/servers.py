@@ -1,0 +1,115 @@
+"""Real servers for tests, started as the stack starts them; a missing one is a failure under CI=true."""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from pydantic import SecretStr
+
+from scheduler.embedded import minio_server, programs, seaweedfs
+from scheduler.embedded.home import last_line
+from scheduler.embedded.process import Process
+from scheduler.embedded.redis_server import RedisServer
+from scheduler.embedded.s3_server import S3Server
+from scheduler.embedded.service import Service
+from scheduler.errors import StackError
+from scheduler.settings import RedisSettings, StoreSettings
+
+
+def missing(what: str) -> NoReturn:
+    """A laptop may lack a server; the machine that decides what lands may not."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is missing")
+
+
+def free_port(*, also: int = 0) -> int:
+    """A port that nobody has now, and the one at a distance from it, for tests that run beside each other."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            if not also:
+                return port
+            try:
+                second.bind(("127.0.0.1", port - also))
+            except OSError:
+                continue
+            return port - also
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60, what: str = "it") -> None:
+    """Looks often and gives up late: a busy machine is slow, and no test asserts a time."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"{what} did not happen in {seconds} s"
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(service: Service, log: Path) -> Iterator[Process]:
+    """A service of the stack, ready."""
+    process = Process(service, log)
+    try:
+
+        def answers() -> bool:
+            assert process.exit_code() is None, f"{service.name} ended at once: {last_line(log)}"
+            return service.ready()
+
+        wait_until(answers, what=f"an answer of {service.name}")
+        yield process
+    finally:
+        process.end(service.stop_seconds)
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[RedisSettings]:
+    """A Redis of its own, with a password."""
+    try:
+        program = programs.redis_server()
+    except StackError as error:
+        missing(str(error))
+    service = RedisServer(program, folder / "redis", free_port(), "a-password-of-tests")
+    with running(service, folder / "redis.log"):
+        yield RedisSettings(redis_url=SecretStr(service.url))
+
+
+@contextmanager
+def s3_server(folder: Path, kind: str = "seaweed") -> Iterator[StoreSettings]:
+    """An S3 server of its own, with keys and its bucket; `kind` is seaweed or minio."""
+    service = s3_service(folder, kind)
+    with running(service, folder / f"{kind}.log"):
+        yield StoreSettings(
+            s3_url=service.address,
+            s3_access_key=SecretStr(service.access_key),
+            s3_secret_key=SecretStr(service.secret_key),
+        )
+
+
+def s3_service(folder: Path, kind: str) -> S3Server:
+    """The service behind `s3_server`, not yet started."""
+    keys = ("an-access-key", "a-secret-key-of-tests")
+    if kind == "minio":
+        program = find_minio()
+        if program is None:
+            missing("minio")
+        ports = {door.name: free_port() for door in minio_server.DOORS}
+        return minio_server.MinIO(program, folder / "minio", ports, *keys)
+    program = programs.weed()
+    if program is None:
+        missing("weed")
+    ports = {door.name: free_port(also=max(door.also, default=0)) for door in seaweedfs.DOORS}
+    return seaweedfs.SeaweedFS(program, folder / "seaweedfs", ports, *keys)
+
+
+def find_minio() -> Path | None:
+    """The MinIO to test with: named by TRIPTYCH_TEST_MINIO, on the PATH, or where Go installs programs."""
+    named = os.environ.get("TRIPTYCH_TEST_MINIO")
+    found = named or shutil.which("minio") or str(Path.home() / "go" / "bin" / "minio")
+    return Path(found) if os.access(found, os.X_OK) else None
