@@ -1,0 +1,151 @@
+"""What happens between two chunks of training: the count of steps, samples, reports, checkpoints, stops."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from jobs.checkpoint import Checkpoint
+from jobs.context import JobContext, Progress
+from jobs.errors import Diverged, Stopped
+
+#: At most about two reports a second, however short the epochs.
+REPORT_SECONDS = 0.5
+#: However long the epochs, somebody who watches sees the numbers move.
+LONGEST_SILENCE = 2.0
+
+
+class Advance(keras.callbacks.Callback):
+    """Knows where the training is. Comes first: the other callbacks ask it.
+
+    Attributes:
+        step: steps done.
+        total: steps in all.
+        means: each metric's mean over the epoch so far.
+    """
+
+    def __init__(self, steps_per_epoch: int, epochs: int, history: np.ndarray[Any, Any]) -> None:
+        super().__init__()
+        self.steps_per_epoch = steps_per_epoch
+        self.epochs = epochs
+        self.total = steps_per_epoch * epochs
+        self.step = 0
+        self.means: dict[str, float] = {}
+        self._history = history  # float32 (epochs, metrics)
+
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs done."""
+        return self.step // self.steps_per_epoch
+
+    @property
+    def at_epoch_end(self) -> bool:
+        """Whether an epoch has just ended."""
+        return self.step % self.steps_per_epoch == 0
+
+    @property
+    def stage(self) -> str:
+        """The epoch that the newest step belongs to: `epoch 3/20`."""
+        return f"epoch {(self.step - 1) // self.steps_per_epoch + 1}/{self.epochs}"
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Counts, and looks at the numbers before anything is made of them.
+
+        Raises:
+            Diverged: a metric is not finite.
+        """
+        self.step = int(self.model.step.numpy())
+        self.means = {name: float(value) for name, value in (logs or {}).items()}
+        for name, value in self.means.items():
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"training diverged: {name} is {value} in {self.stage}, by step {self.step}; "
+                    "a smaller learning rate may help"
+                )
+        if self.at_epoch_end:
+            self._history[self.epochs_done - 1] = list(self.means.values())
+
+
+class Samples(keras.callbacks.Callback):
+    """Calls back at the end of each epoch, for pictures of the work in progress."""
+
+    def __init__(self, advance: Advance, at_epoch_end: Callable[[int, int], None] | None) -> None:
+        super().__init__()
+        self._advance = advance
+        self._call = at_epoch_end
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Calls back."""
+        if self._call is not None and self._advance.at_epoch_end:
+            self._call(self._advance.epochs_done, self._advance.step)
+
+
+class Report(keras.callbacks.Callback):
+    """Tells the context how far the training is."""
+
+    def __init__(self, advance: Advance, context: JobContext) -> None:
+        super().__init__()
+        self._advance = advance
+        self._context = context
+        self._reported = -math.inf
+        self._started: tuple[float, int] | None = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Reports, if it is time to."""
+        now, advance = time.monotonic(), self._advance
+        # Counted from the end of the first chunk: compiling says nothing about the speed to come.
+        self._started = self._started or (now, advance.step)
+        silence = now - self._reported
+        due = silence >= (REPORT_SECONDS if advance.at_epoch_end else LONGEST_SILENCE)
+        if due or advance.step == advance.total:
+            self._reported = now
+            progress = Progress(advance.step, advance.total, advance.stage, advance.means, self._eta(now))
+            self._context.report(progress)
+
+    def _eta(self, now: float) -> float | None:
+        assert self._started is not None  # noqa: S101 - set by the only caller
+        since, first = self._started
+        done = self._advance.step - first
+        return (self._advance.total - self._advance.step) * (now - since) / done if done else None
+
+
+class Save(keras.callbacks.Callback):
+    """Saves a checkpoint now and then, in the background."""
+
+    def __init__(self, checkpoint: Callable[[], Checkpoint], context: JobContext, seconds: float) -> None:
+        super().__init__()
+        self._checkpoint = checkpoint
+        self._context = context
+        self._seconds = seconds
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Saves, if it is time to and the one before is done."""
+        if time.monotonic() - self._saved >= self._seconds and not self._context.checkpoint_in_flight():
+            self._context.save_checkpoint(self._checkpoint())
+            self._saved = time.monotonic()
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the training: at its end, or when it is asked to."""
+
+    def __init__(self, advance: Advance, checkpoint: Callable[[], Checkpoint], context: JobContext) -> None:
+        super().__init__()
+        self._advance = advance
+        self._checkpoint = checkpoint
+        self._context = context
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Ends `fit`, if the end is reached.
+
+        Raises:
+            Stopped: the context asked for it; the checkpoint is saved.
+        """
+        if self._advance.step == self._advance.total:
+            self.model.stop_training = True
+        elif (reason := self._context.should_stop()) is not None:
+            self._context.save_checkpoint(self._checkpoint())
+            raise Stopped(f"stopped at step {self._advance.step} of {self._advance.total}: {reason}")

@@ -1,0 +1,93 @@
+"""Trains a GAN and leaves its generator, pictures and curves."""
+
+import json
+import math
+
+import keras
+import numpy as np
+from safetensors.numpy import save
+
+from jobs.context import JobContext
+from jobs.datasets.images import ImageSet
+from jobs.errors import BadInput
+from jobs.gan.generate import draw, draw_latents
+from jobs.gan.models import Gan
+from jobs.gan.spec import GanResult, TrainGan
+from jobs.pictures import curves, grid
+from jobs.training import Trained, train
+
+#: Enough for the default networks to draw what a person recognises (docs: jobs/gan/README.md).
+DEFAULT_STEPS = 25_000
+PICTURES = 15
+GRID = 64
+
+
+def run(spec: TrainGan, context: JobContext) -> GanResult:
+    """Trains, and saves `generator.keras`, `generator.safetensors`, `samples.png`, `losses.png`.
+
+    Raises:
+        BadInput: fewer than two images.
+        Diverged: a loss is not finite.
+        Stopped: asked to stop; the checkpoint is saved.
+    """
+    data = context.image_set(spec.dataset)
+    batch_size = checked_batch_size(spec, data)
+    epochs = spec.epochs or math.ceil(DEFAULT_STEPS / (len(data) // batch_size))
+    every = spec.sample_every or math.ceil(epochs / PICTURES)
+    keras.utils.set_random_seed(spec.seed)
+    model = Gan(spec, data.shape)
+    latents = draw_latents(spec.seed, GRID, spec.latent_dim)
+
+    def sample(epoch: int, step: int) -> None:
+        if epoch % every == 0 or epoch == epochs:
+            context.save_sample(step, grid(draw(model.generator, latents)))
+
+    trained = train(
+        model,
+        {"images": data.images},
+        spec,
+        context,
+        epochs=epochs,
+        batch_size=batch_size,
+        checkpoint_seconds=spec.checkpoint_seconds,
+        at_epoch_end=sample,
+    )
+    _save(model, trained, data, latents, context)
+    return GanResult(
+        steps=trained.steps,
+        epochs=epochs,
+        d_loss=float(trained.history["d_loss"][-1]),
+        g_loss=float(trained.history["g_loss"][-1]),
+        seconds=trained.seconds,
+        images_per_second=trained.steps_per_second * batch_size,
+        state_sha256=trained.state_sha256,
+    )
+
+
+def checked_batch_size(spec: TrainGan, data: ImageSet) -> int:
+    """The images a step: as asked, or the whole set if it is smaller.
+
+    Raises:
+        BadInput: fewer than two images.
+    """
+    if len(data) < 2:
+        raise BadInput(f"the data set {spec.dataset!r} has one image; a GAN needs at least 2 to learn from")
+    return min(spec.batch_size, len(data))
+
+
+def _save(
+    model: Gan,
+    trained: Trained,
+    data: ImageSet,
+    latents: "np.ndarray[tuple[int, int], np.dtype[np.float32]]",
+    context: JobContext,
+) -> None:
+    path = context.folder / "generator.keras"
+    model.generator.save(path)
+    context.save_artifact("generator.keras", path)
+    weights = {f"{number:03d}": weight.numpy() for number, weight in enumerate(model.generator.weights)}
+    context.save_artifact("generator.safetensors", save(weights, {"shape": json.dumps(data.shape)}))
+    context.save_artifact("samples.png", grid(draw(model.generator, latents)))
+    context.save_artifact(
+        "losses.png", curves(trained.history, x_label="epoch", y_label="binary cross-entropy")
+    )

@@ -1,0 +1,224 @@
+"""The one resumable training loop: Keras's `fit`, many steps a call, exact when it goes on.
+
+A family writes a `Trainable` with one step of its mathematics; `train` does the rest. Keras sees the whole
+run as one epoch whose batches are chunks: some tens or hundreds of training steps inside one compiled
+call. Where the chunks are cut depends on the machine and on when it was interrupted, and changes no bit of
+the result: data order and random draws follow from (seed, step) alone, and every other number is state.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from jobs.callbacks import Advance, Report, Samples, Save, Stop
+from jobs.checkpoint import Checkpoint, digest_of_spec, digest_of_state
+from jobs.context import JobContext
+from jobs.pace import Pace
+from jobs.spec import JobSpec
+from jobs.state import restore, snapshot
+
+Array = np.ndarray[Any, Any]
+Batch = Mapping[str, tf.Tensor]
+
+
+class Trainable(keras.Model):
+    """A model that trains by `one_step`. Subclasses build all their variables in `__init__`.
+
+    Args:
+        metric_names: what `one_step` returns.
+    """
+
+    def __init__(self, metric_names: tuple[str, ...], **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.metric_names = metric_names
+        self.built = True
+        self.step = self.add_weight(
+            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False
+        )
+        self.sums = self.add_weight(
+            name="sums", shape=(len(metric_names),), dtype="float32", initializer="zeros", trainable=False
+        )
+
+    def one_step(self, batch: Batch, step: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """One update of the weights; runs inside the compiled loop.
+
+        Args:
+            batch: the batch's rows of each array of the data, by the array's name.
+            step: int64 (), the number of the step; with the seed, the source of every random draw.
+
+        Returns:
+            A float32 () for each of `metric_names`.
+        """
+        raise NotImplementedError
+
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """The optimizers, built, in an order that never changes."""
+        raise NotImplementedError
+
+    def place(self, data: Mapping[str, Array], batch_size: int) -> None:
+        """Puts the data on the device, where each step gathers its batch by index."""
+        self._data = {name: tf.constant(array) for name, array in data.items()}
+        self._batch_size = batch_size
+        self._steps_per_epoch = len(next(iter(data.values()))) // batch_size
+
+    def train_step(self, chunk: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Runs the steps of one chunk.
+
+        Args:
+            chunk: the epoch's order of the data, int32 (count,); first step and end, int64 ().
+
+        Returns:
+            Each metric's mean over the epoch so far.
+        """
+        order, first, end = chunk
+
+        def body(step: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            begin = tf.cast(step % self._steps_per_epoch, tf.int32) * self._batch_size
+            rows = tf.slice(order, [begin], [self._batch_size])
+            batch = {name: tf.gather(array, rows) for name, array in self._data.items()}
+            metrics = self.one_step(batch, step)
+            values = tf.stack([tf.cast(metrics[name], tf.float32) for name in self.metric_names])
+            return step + 1, tf.where(begin == 0, values, sums + values)
+
+        # The number of steps is data, not part of the program: a shorter chunk compiles nothing anew.
+        _, sums = tf.while_loop(lambda step, _: step < end, body, (first, self.sums.value))
+        self.sums.assign(sums)
+        self.step.assign(end)
+        count = tf.cast((end - 1) % self._steps_per_epoch + 1, tf.float32)
+        return {name: sums[number] / count for number, name in enumerate(self.metric_names)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training has come to.
+
+    Attributes:
+        steps: steps done in all attempts.
+        history: each metric's mean by epoch, float32 (epochs,).
+        seconds: time that this attempt trained, compiling included.
+        steps_per_second: of this attempt, compiling included; 0 if there was nothing left to train.
+        state_sha256: digest of the final state.
+    """
+
+    steps: int
+    history: Mapping[str, Array]
+    seconds: float
+    steps_per_second: float
+    state_sha256: str
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> Array:
+    """The order of the data in an epoch, int32 (count,): a function of its arguments and nothing else."""
+    philox = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64))
+    return np.random.Generator(philox).permutation(count).astype(np.int32)
+
+
+def train(
+    model: Trainable,
+    data: Mapping[str, Array],
+    spec: JobSpec[Any],
+    context: JobContext,
+    *,
+    epochs: int,
+    batch_size: int,
+    checkpoint_seconds: float = 30,
+    jit: bool = True,
+    pace: Pace | None = None,
+    at_epoch_end: Callable[[int, int], None] | None = None,
+) -> Trained:
+    """Trains a model to the end, from the newest checkpoint of the job if there is one.
+
+    Args:
+        model: built, with its initial weights, equal in every attempt.
+        data: arrays of equal length; a step gets the same `batch_size` rows of each.
+        spec: the job's spec; its seed orders the data, its digest marks the checkpoints.
+        context: where reports and checkpoints go, and who asks to stop.
+        epochs: passes over the data; rows left over by the batch size sit an epoch out.
+        batch_size: rows a step, at most the length of the data.
+        checkpoint_seconds: time between checkpoints.
+        jit: whether XLA compiles the loop.
+        pace: chooses the length of the chunks.
+        at_epoch_end: called with (epochs done, steps done) after each epoch.
+
+    Raises:
+        Diverged: a metric is not finite.
+        Stopped: asked to stop; the checkpoint is saved.
+        DamagedCheckpoint: the checkpoint is of another model.
+    """
+    model.place(data, batch_size)
+    count = len(next(iter(data.values())))
+    history = np.full((epochs, len(model.metric_names)), np.nan, dtype=np.float32)
+    advance = Advance(count // batch_size, epochs, history)
+    versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+    metadata = {**versions, "kind": spec.kind, "spec": digest_of_spec(spec)}
+
+    def checkpoint() -> Checkpoint:
+        # The history is the loop's own state; its copy stays as it is while the original fills up.
+        return Checkpoint(advance.step, {**snapshot(model), "loop/history": history.copy()}, metadata)
+
+    found = context.load_checkpoint()
+    if found is not None:
+        arrays = dict(found.arrays)
+        history[:] = arrays.pop("loop/history")
+        restore(model, arrays)
+        advance.step = found.step
+    first, started = advance.step, time.monotonic()
+    if first < advance.total:
+        pace = pace or Pace()
+        callbacks = [
+            pace,
+            # Again, since `fit` resets the model's metrics before its first batch.
+            keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: found and restore(model, arrays)),
+            advance,
+            Samples(advance, at_epoch_end),
+            Report(advance, context),
+            Save(checkpoint, context, checkpoint_seconds),
+            Stop(advance, checkpoint, context),
+        ]
+        model.compile(jit_compile=jit)
+        model.fit(
+            _chunks(advance, pace, spec.seed, count),
+            steps_per_epoch=advance.total - first,  # the most chunks there can be; `Stop` ends it earlier
+            callbacks=callbacks,
+            shuffle=False,  # the chunks come in order
+            verbose=0,
+        )
+        context.save_checkpoint(checkpoint())
+    seconds = time.monotonic() - started
+    return Trained(
+        steps=advance.step,
+        history={name: history[:, number] for number, name in enumerate(model.metric_names)},
+        seconds=seconds,
+        steps_per_second=(advance.step - first) / seconds if advance.step > first else 0.0,
+        state_sha256=digest_of_state(checkpoint().arrays),
+    )
+
+
+def _chunks(advance: Advance, pace: Pace, seed: int, count: int) -> tf.data.Dataset:
+    """The chunks of the run, none across the end of an epoch."""
+    first, total, per_epoch = advance.step, advance.total, advance.steps_per_epoch
+
+    def generate() -> Iterator[tuple[Array, int, int]]:
+        step, order = first, None
+        while step < total:
+            epoch, position = divmod(step, per_epoch)
+            if order is None or position == 0:
+                order = epoch_order(seed, epoch, count)
+            end = min(step + pace.steps, (epoch + 1) * per_epoch)
+            yield order, step, end
+            step = end
+
+    signature = (
+        tf.TensorSpec((count,), tf.int32),
+        tf.TensorSpec((), tf.int64),
+        tf.TensorSpec((), tf.int64),
+    )
+    chunks = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread can hold up the end of `fit` for seconds
+    return chunks.with_options(options)
