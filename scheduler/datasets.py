@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from jobs.datasets.images import pack
+from jobs.datasets.packing import pack
+
+from jobs.datasets.images import ImageSet
 from jobs.datasets.named import DATA_SETS
 from jobs.errors import InvalidSpec
 from jobs.names import checked_name
@@ -19,7 +20,7 @@ class DataSetInfo:
     """What a name stands for now."""
 
     name: str
-    digest: str  #: SHA-256 of the stored file
+    digest: str  #: SHA-256 of the content
     count: int
     shape: tuple[int, ...]  #: (height, width, channels)
     class_names: tuple[str, ...]
@@ -48,25 +49,20 @@ class DataSets:
             raise InvalidSpec(f"the data set {name!r} comes with Triptych: choose another name")
         images = pack(Path(path), size=size)
         with TemporaryDirectory(prefix="triptych-") as folder:
-            file = images.write(Path(folder) / "images.npz")
-            info = DataSetInfo(
-                name=name,
-                digest=sha256(file.read_bytes()).hexdigest(),
-                count=len(images.images),
-                shape=tuple(images.images.shape[1:]),
-                class_names=images.class_names,
-            )
-            self.publish(info, file)
-        return info
+            file = Path(folder) / "images.npz"
+            images.write(file)
+            return self.publish(name, images, file)
 
-    def publish(self, info: DataSetInfo, file: Path) -> None:
-        """Stores a packed data set."""
-        keys = DataSetKeys(info.name)
+    def publish(self, name: str, images: ImageSet, file: Path) -> DataSetInfo:
+        """Stores a data set that is written in a file."""
+        info = DataSetInfo(name, images.digest, len(images), images.shape, images.class_names)
+        keys = DataSetKeys(name)
         self._store.ensure_bucket()
         if not self._store.exists(keys.content(info.digest)):
             self._store.put_file(keys.content(info.digest), file)
         # The pointer last: whoever reads it finds the content there.
         self._store.put_json(keys.current, asdict(info))
+        return info
 
     def get(self, name: str) -> DataSetInfo:
         """A data set in the store.
@@ -92,7 +88,7 @@ class DataSets:
     def list(self) -> Sequence[DataSetInfo]:
         """Every data set: those that come with Triptych (these without a digest), then one's own."""
         named = [
-            DataSetInfo(name, "", item.count, item.shape, item.class_names, item.title)
+            DataSetInfo(name, "", item.count, item.shape, item.classes, item.title)
             for name, item in DATA_SETS.items()
         ]
         return named + [self.get(name) for name in self._stored() if name not in DATA_SETS]

@@ -280,6 +280,19 @@ class Records:
             pipeline.hgetall(f"{PREFIX}job:{job_id}")
         return [JobRecord.of(fields) for fields in pipeline.execute() if fields]
 
+    def queued(self, pool: str, for_seconds: float, most: int) -> list[str]:
+        """The longest queued jobs of a pool, if they have been so for a while, out of the first `most`."""
+        now = float(self.redis.time()[0])
+        ids = cast("list[str]", self.redis.zrange(f"{PREFIX}state:{JobState.QUEUED}", 0, most - 1))
+        pipeline = self.redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipeline.hmget(f"{PREFIX}job:{job_id}", "pool", "queued")
+        return [
+            job_id
+            for job_id, (where, since) in zip(ids, pipeline.execute(), strict=True)
+            if where == pool and since and now - float(since) > for_seconds
+        ]
+
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state."""
         pipeline = self.redis.pipeline(transaction=False)

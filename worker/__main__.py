@@ -1,0 +1,89 @@
+"""Starts a worker: `python -m worker`."""
+
+import logging
+import sys
+from threading import Event
+
+from celery.signals import worker_shutting_down
+
+from jobs import catalog
+from jobs.errors import TriptychError
+from scheduler.artifacts import ArtifactStore
+from scheduler.queue import make_app
+from scheduler.records import Records, connect
+from scheduler.settings import LeaseSettings, RedisSettings, StoreSettings, WorkerSettings, load
+from worker.devices import environment, share, usable_cores
+from worker.runners import RunnerPool
+from worker.supervisor import Machinery
+from worker.task import register
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Runs until SIGTERM or Ctrl-C; then asks its jobs to stop, gives them back and ends."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        run()
+    except TriptychError as error:
+        sys.exit(f"triptych worker: {error}")
+
+
+def run() -> None:
+    """Builds the worker from the settings and runs it.
+
+    Raises:
+        NotConfigured: it is not known where the servers are.
+    """
+    settings, redis, store = load(WorkerSettings), load(RedisSettings), load(StoreSettings)
+    slots = share(settings, usable_cores())
+    (settings.cache / "compiled").mkdir(parents=True, exist_ok=True)
+    imports = {module for spec in catalog.kinds().values() for module in spec.imports}
+    # A runner loads the same settings, so it needs only what this process may have got from a file.
+    runners = RunnerPool(
+        environment(settings, slots) | connection(redis, store), tuple(sorted(imports)), settings.warm_runners
+    )
+    draining = Event()
+    machinery = Machinery(
+        Records(connect(redis)), ArtifactStore(store), runners, load(LeaseSettings), draining
+    )
+    app = make_app(redis)
+    name = f"{settings.pool}@{settings.worker_name}"
+    register(app, machinery, name)
+
+    @worker_shutting_down.connect(weak=False)
+    def drain(**_: object) -> None:
+        draining.set()
+
+    logger.info("worker %s: %d slots of %d threads", name, slots.count, slots.threads)
+    runners.stock()
+    try:
+        app.Worker(
+            hostname=name,
+            queues=[settings.pool],
+            # Threads: this process only supervises. It imports no TensorFlow and forks nothing.
+            pool="threads",
+            concurrency=slots.count,
+            loglevel="INFO",
+            task_events=True,
+            without_gossip=True,  # nobody elects anybody
+            without_mingle=True,  # no need to wait for neighbours at the start
+        ).start()
+    finally:
+        runners.close()
+
+
+def connection(redis: RedisSettings, store: StoreSettings) -> dict[str, str]:
+    """The addresses and keys of the servers, as a runner finds them in its environment."""
+    return {
+        "TRIPTYCH_REDIS_URL": redis.redis_url.get_secret_value(),
+        "TRIPTYCH_S3_URL": store.s3_url,
+        "TRIPTYCH_S3_ACCESS_KEY": store.s3_access_key.get_secret_value(),
+        "TRIPTYCH_S3_SECRET_KEY": store.s3_secret_key.get_secret_value(),
+        "TRIPTYCH_S3_BUCKET": store.s3_bucket,
+        "TRIPTYCH_S3_REGION": store.s3_region,
+    }
+
+
+if __name__ == "__main__":
+    main()

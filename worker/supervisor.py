@@ -1,0 +1,193 @@
+"""One attempt at a job: a runner is started, watched, and ended; then the job is settled or given back."""
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event
+
+from redis.exceptions import RedisError
+
+from jobs import catalog
+from jobs.context import StopReason
+from jobs.spec import Limits
+from scheduler.artifacts import ArtifactStore, JobKeys
+from scheduler.errors import StoreRefused, Unreachable
+from scheduler.records import JobRecord, Records
+from scheduler.settings import LeaseSettings
+from scheduler.states import FailureCause, JobState
+from worker.runners import Assignment, Outcome, Runner, RunnerPool
+
+logger = logging.getLogger(__name__)
+
+#: Seconds before a failed attempt is tried again, doubled each time.
+_RETRY_SECONDS = 2.0
+_LONGEST_RETRY_SECONDS = 60.0
+#: Share of the lease after which a worker that could not renew it ends its runner: before anyone else begins.
+_FENCE = 0.7
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended: the state of the job now, or None if it is no longer this worker's to say."""
+
+    state: JobState | None
+    cause: FailureCause | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What every attempt on this worker uses."""
+
+    records: Records
+    store: ArtifactStore
+    runners: RunnerPool
+    lease: LeaseSettings
+    draining: Event  #: set when the worker is to go away
+
+
+class Attempt:
+    """One attempt, from the claimed record to its end."""
+
+    def __init__(self, machinery: Machinery, job: JobRecord, show: Callable[[str], None]) -> None:
+        self._machinery = machinery
+        self._job = job
+        self._show = show  #: puts a line into the job's row in Flower
+        self._limits = Limits.model_validate(job.spec.get("limits", {}))
+        self._keys = JobKeys(job.id)
+        self._ended_for: FailureCause | None = None  #: why this supervisor ended the runner, if it did
+        self._end_message = ""
+        self._wish: StopReason | None = None
+        self._wished_at = 0.0
+        self._shown = ""
+
+    def run(self) -> Ending:
+        """Runs the job and says how it ended."""
+        warm = bool(catalog.spec_type(self._job.kind).imports)
+        runner = self._machinery.runners.take(warm)
+        try:
+            runner.assign(Assignment(self._job.id, self._job.attempt, self._job.spec, self._job.inputs))
+            if not self._watch(runner):
+                return Ending(None, message="the lease was lost")
+            self._pass_on_output(runner)
+            # Upload before settling: a worker lost in between uploads again, and loses nothing.
+            self._upload_log(runner)
+            return self._settle(runner)
+        finally:
+            runner.close()
+
+    def _watch(self, runner: Runner) -> bool:
+        """Keeps the lease until the runner has ended; False if the lease was lost."""
+        lease = self._machinery.lease
+        began = renewed = progressed_at = time.monotonic()
+        progressed: float | None = None
+        while not runner.wait(lease.heartbeat_seconds):
+            now = time.monotonic()
+            try:
+                renewal = self._machinery.records.renew(self._job.id, self._job.attempt, lease.lease_seconds)
+            except (RedisError, OSError) as error:
+                logger.warning("job %s: the lease could not be renewed: %s", self._job.id, error)
+                if now - renewed > lease.lease_seconds * _FENCE:
+                    runner.kill()
+                    return False
+                continue
+            if renewal is None:
+                runner.kill()
+                return False
+            renewed = now
+            if renewal.progressed != progressed:
+                progressed, progressed_at = renewal.progressed, now
+            if renewal.progress and (line := renewal.progress.line()) != self._shown:
+                self._shown = line
+                self._show(line)
+            self._pass_on_output(runner)
+            self._pass_on_wishes(runner, renewal.cancel)
+            self._enforce_limits(runner, now - began, now - progressed_at)
+        return True
+
+    def _pass_on_wishes(self, runner: Runner, cancel: bool) -> None:
+        wish = StopReason.CANCEL if cancel else None
+        if wish is None and self._machinery.draining.is_set():
+            wish = StopReason.DRAIN
+        if wish is None:
+            return
+        if self._wish is None:
+            self._wished_at = time.monotonic()
+        if wish is not self._wish:
+            self._wish = wish
+            runner.ask_to_stop(wish)
+        elif time.monotonic() - self._wished_at > self._machinery.lease.stop_seconds:
+            runner.kill()
+
+    def _enforce_limits(self, runner: Runner, ran: float, stalled: float) -> None:
+        limits = self._limits
+        if ran > limits.wall_seconds:
+            self._end(
+                runner, FailureCause.TIME_LIMIT, f"ran longer than its limit of {limits.wall_seconds:g} s"
+            )
+        elif stalled > limits.stall_seconds:
+            self._end(runner, FailureCause.STALLED, f"reported no progress for {limits.stall_seconds:g} s")
+
+    def _end(self, runner: Runner, cause: FailureCause, message: str) -> None:
+        self._ended_for, self._end_message = cause, message
+        runner.kill()
+
+    def _pass_on_output(self, runner: Runner) -> None:
+        while text := runner.new_output():
+            with suppress(RedisError, OSError):  # the whole log goes to the store anyway
+                self._machinery.records.add_log(self._job.id, self._job.attempt, text)
+
+    def _upload_log(self, runner: Runner) -> None:
+        try:
+            self._machinery.store.put_file(self._keys.log(self._job.attempt), runner.log, "text/plain")
+        except (Unreachable, StoreRefused) as error:
+            logger.warning("job %s: its log could not be stored: %s", self._job.id, error)
+
+    def _settle(self, runner: Runner) -> Ending:
+        outcome = runner.outcome()
+        if outcome is not None and outcome.status == "lost":
+            return Ending(None, message=outcome.message)
+        if outcome is not None and outcome.status == "succeeded":
+            return self._finish(JobState.SUCCEEDED)
+        if self._wish is StopReason.CANCEL:
+            return self._finish(JobState.CANCELLED)
+        if self._wish is StopReason.DRAIN and (outcome is None or outcome.status == "stopped"):
+            return self._give_back(charged=False, message="its worker was drained")
+        return self._fail(*self._failure(runner, outcome))
+
+    def _failure(self, runner: Runner, outcome: Outcome | None) -> tuple[FailureCause, str]:
+        if self._ended_for is not None:
+            return self._ended_for, self._end_message
+        if outcome is not None and outcome.cause:
+            return FailureCause(outcome.cause), outcome.message
+        code = runner.process.returncode
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
+            return FailureCause.WORKER_LOST, f"its process was ended by {name}{hint}"
+        return FailureCause.WORKER_LOST, f"its process ended with code {code} before the job did"
+
+    def _fail(self, cause: FailureCause, message: str) -> Ending:
+        if not cause.can_pass:
+            return self._finish(JobState.FAILED, cause, message)
+        delay = min(_RETRY_SECONDS * 2**self._job.failures, _LONGEST_RETRY_SECONDS)
+        # The first time at once: what went on from a checkpoint loses no time to somebody's kill.
+        return self._give_back(
+            charged=True, cause=cause, message=message, delay=delay if self._job.failures else 0.0
+        )
+
+    def _finish(self, state: JobState, cause: FailureCause | None = None, message: str = "") -> Ending:
+        job = self._job
+        held = self._machinery.records.settle(job.id, job.attempt, state, cause, message)
+        return Ending(state if held else None, cause, message)
+
+    def _give_back(
+        self, *, charged: bool, message: str, cause: FailureCause | None = None, delay: float = 0.0
+    ) -> Ending:
+        state = self._machinery.records.give_back(
+            self._job.id, self._job.attempt, charged=charged, cause=cause, message=message, delay=delay
+        )
+        return Ending(state, cause, message)

@@ -1,0 +1,72 @@
+"""The Celery task of every kind of job: claim, supervise, say how it ended."""
+
+import logging
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import Ignore
+
+from jobs import catalog
+from scheduler.errors import JobFailed
+from scheduler.queue import publish, shown
+from scheduler.records import JobRecord
+from scheduler.states import JobState
+from worker.supervisor import Attempt, Ending, Machinery
+
+logger = logging.getLogger(__name__)
+
+
+def register(app: Celery, machinery: Machinery, worker: str) -> None:
+    """Registers one task a kind, under the kind's name, so that Flower filters by it."""
+
+    def run(task: Any) -> str:
+        return run_job(app, machinery, worker, task)
+
+    for kind in catalog.kinds():
+        app.task(run, name=kind, bind=True)
+
+
+def run_job(app: Celery, machinery: Machinery, worker: str, task: Any) -> str:
+    """Handles one wake-up. Returns the text for Flower's result column.
+
+    Raises:
+        Ignore: there is nothing to do, or another attempt follows.
+        JobFailed: the job failed, so Flower shows it as failed.
+    """
+    job_id = task.request.id
+    job = machinery.records.claim(job_id, worker, machinery.lease.lease_seconds)
+    if job is None:
+        _correct_flower(machinery, task, job_id)
+        raise Ignore
+    logger.info("job %s (%s): attempt %d", job.id, job.kind, job.attempt)
+    _show(task, job, "starting")
+    ending = Attempt(machinery, job, lambda line: _show(task, job, line)).run()
+    logger.info("job %s: attempt %d ended: %s %s", job.id, job.attempt, ending.state, ending.message)
+    return _conclude(app, machinery, task, job, ending)
+
+
+def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, ending: Ending) -> str:
+    if ending.state is JobState.SUCCEEDED:
+        progress = machinery.records.get(job.id).progress
+        return f"done · {progress.line()}" if progress else "done"
+    if ending.state is JobState.FAILED:
+        raise JobFailed(f"{ending.cause}: {ending.message}")
+    if ending.state is JobState.CANCELLED:
+        task.send_event("task-revoked", terminated=True, signum=None, expired=False)
+    else:
+        task.send_event("task-retried", exception=ending.message, traceback="")
+    if ending.state is JobState.QUEUED:
+        publish(app, machinery.records.get(job.id))
+        machinery.records.published(job.id)
+    raise Ignore
+
+
+def _show(task: Any, job: JobRecord, line: str) -> None:
+    # An event of Celery's own kind of "started", so that Flower keeps state, start time and revocation right.
+    task.send_event("task-STARTED", name=job.kind, args="", kwargs=shown(job.spec), result=line)
+
+
+def _correct_flower(machinery: Machinery, task: Any, job_id: str) -> None:
+    # The worker has announced a start that does not happen.
+    if machinery.records.get(job_id).state is JobState.CANCELLED:
+        task.send_event("task-revoked", terminated=False, signum=None, expired=False)
