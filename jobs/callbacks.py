@@ -11,6 +11,7 @@ import numpy as np
 from jobs.checkpoint import Checkpoint
 from jobs.context import JobContext, Progress
 from jobs.errors import Diverged, Stopped
+from jobs.state import restore
 
 #: At most about two reports a second, however short the epochs.
 REPORT_SECONDS = 0.5
@@ -67,6 +68,18 @@ class Advance(keras.callbacks.Callback):
                 )
         if self.at_epoch_end:
             self._history[self.epochs_done - 1] = list(self.means.values())
+
+
+class Restore(keras.callbacks.Callback):
+    """Puts the state back once `fit` has reset the model's metrics, which are part of it."""
+
+    def __init__(self, state: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        super().__init__()
+        self._state = state
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Puts it back."""
+        restore(self.model, self._state)
 
 
 class Samples(keras.callbacks.Callback):

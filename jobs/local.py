@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ from jobs import catalog, checkpoint
 from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec
 from jobs.context import Progress, StopReason
 from jobs.errors import BadInput, InvalidSpec
-from jobs.names import checked_name
+from jobs.names import checked_name, checked_path
 from jobs.spec import JobSpec, ResultT
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ class LocalContext:
         Raises:
             BadInput: it cannot be had, or has no image.
         """
-        from jobs.datasets import images, named
+        from jobs.datasets import named, packing
 
         if name in self._data:
-            return images.pack(self._data[name])
+            return packing.pack(self._data[name])
         return named.load(name)
 
     def spec_of(self, job_id: str) -> JobSpec[Any]:
@@ -160,10 +160,7 @@ class LocalContext:
 
     @staticmethod
     def _artifact(job: Path, name: str) -> Path:
-        parts = PurePosixPath(name)
-        if not name or parts.is_absolute() or ".." in parts.parts:
-            raise InvalidSpec(f"artifact {name!r} is not a relative path without '..'")
-        return job / "artifacts" / parts
+        return job / "artifacts" / checked_path(name, "artifact")
 
     def _checkpoints(self) -> list[Path]:
         """Whole or not, from the oldest to the newest."""

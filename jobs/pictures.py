@@ -84,7 +84,8 @@ def curves(series: Mapping[str, Array], x_label: str, y_label: str) -> bytes:
     axes.grid(alpha=0.3)
     axes.legend()
     file = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(file)
+    FigureCanvasAgg(figure)
+    figure.savefig(file, format="png")
     return file.getvalue()
 
 

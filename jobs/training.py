@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from jobs.callbacks import Advance, Report, Samples, Save, Stop
+from jobs.callbacks import Advance, Report, Restore, Samples, Save, Stop
 from jobs.checkpoint import Checkpoint, digest_of_spec, digest_of_state
 from jobs.context import JobContext
 from jobs.pace import Pace
@@ -163,23 +163,23 @@ def train(
 
     found = context.load_checkpoint()
     if found is not None:
-        arrays = dict(found.arrays)
-        history[:] = arrays.pop("loop/history")
-        restore(model, arrays)
+        state = dict(found.arrays)
+        history[:] = state.pop("loop/history")
+        restore(model, state)
         advance.step = found.step
     first, started = advance.step, time.monotonic()
     if first < advance.total:
         pace = pace or Pace()
         callbacks = [
             pace,
-            # Again, since `fit` resets the model's metrics before its first batch.
-            keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: found and restore(model, arrays)),
             advance,
             Samples(advance, at_epoch_end),
             Report(advance, context),
             Save(checkpoint, context, checkpoint_seconds),
             Stop(advance, checkpoint, context),
         ]
+        if found is not None:
+            callbacks.append(Restore(state))
         model.compile(jit_compile=jit)
         model.fit(
             _chunks(advance, pace, spec.seed, count),
