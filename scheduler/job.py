@@ -70,6 +70,10 @@ class Job(Generic[ResultT]):
         """The same in a sentence."""
         return self.record.message
 
+    def past_attempts(self) -> list[dict[str, Any]]:
+        """The attempts that ended without ending the job: attempt, worker, cause, message, ended."""
+        return self._client.records.attempts(self.id)
+
     @property
     def log_key(self) -> str:
         """The key of the newest attempt's log in the store."""
@@ -171,13 +175,7 @@ class Job(Generic[ResultT]):
 
         Single images in sub-folders, of which there may be thousands, are left to `download`.
         """
-        keys = [item.key for item in self.samples()]
-        keys += [
-            self._keys.artifact(name)
-            for name in self.artifacts()
-            if name.endswith((".png", ".gif")) and "/" not in name
-        ]
-        return [self._open(key) for key in keys]
+        return [self._open(key) for key in self._image_keys()]
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every report, oldest first."""
@@ -193,7 +191,11 @@ class Job(Generic[ResultT]):
         keys = [item.key for item in store.under(self._keys.artifacts)]
         keys += [item.key for item in store.under(self._keys.samples)]
         keys += [key for key in (self._keys.metrics, self._keys.result, self._keys.spec) if store.exists(key)]
-        return [store.get_file(key, Path(folder) / key.removeprefix(self._keys.folder)) for key in keys]
+        return self._copy(keys, folder)
+
+    def download_images(self, folder: str | Path) -> list[Path]:
+        """Copies the pictures that `images` shows into a folder."""
+        return self._copy(self._image_keys(), folder)
 
     def logs(self, follow: bool = False) -> Iterator[str]:
         """Yields all output of the job's attempts; with `follow`, as it comes, until the job has ended."""
@@ -208,6 +210,18 @@ class Job(Generic[ResultT]):
     def read(self, key: str) -> bytes:
         """The content of any object of the job, by its key."""
         return self._client.store.get(key)
+
+    def _image_keys(self) -> list[str]:
+        keys = [item.key for item in self.samples()]
+        return keys + [
+            self._keys.artifact(name)
+            for name in self.artifacts()
+            if name.endswith((".png", ".gif")) and "/" not in name
+        ]
+
+    def _copy(self, keys: list[str], folder: str | Path) -> list[Path]:
+        store = self._client.store
+        return [store.get_file(key, Path(folder) / key.removeprefix(self._keys.folder)) for key in keys]
 
     def _open(self, key: str) -> Image.Image:
         image = Image.open(io.BytesIO(self.read(key)))

@@ -1,0 +1,88 @@
+"""`triptych watch`, `logs` and `cancel`: what a person does with a job that is under way."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.output import failed, in_terminal, note, say
+
+if TYPE_CHECKING:
+    from scheduler.job import Job
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Its id, or enough of its beginning.")]
+
+#: What a shell reports for a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+def watch(job_id: JobId) -> None:
+    """Show a live bar until the job has ended. Ctrl-C leaves the job running."""
+    from scheduler.client import Client
+
+    follow(Client().get(job_id))
+
+
+def follow(job: "Job[Any]") -> None:
+    """Shows a job to its end.
+
+    Raises:
+        Exit: with 1 if it did not succeed, with 130 if the person stopped looking.
+    """
+    try:
+        show_to_end(job)
+    except KeyboardInterrupt:
+        raise _left(job, "watch") from None
+    if job.state != "SUCCEEDED":
+        raise typer.Exit(1)
+
+
+def show_to_end(job: "Job[Any]") -> None:
+    """Shows a live bar in a terminal, else a line whenever something changed; then how the job ended."""
+    if in_terminal():
+        from scheduler.display import show_bar
+
+        show_bar(job)
+        return
+    shown = ""
+    for record in job.updates():
+        line = f"{record.state} {record.progress.line() if record.progress else ''}".strip()
+        if line != shown:
+            say(line)
+            shown = line
+    if job.state != "SUCCEEDED":
+        failed(job.ending())
+
+
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it has ended.")] = False,
+) -> None:
+    """Print all output of a job."""
+    from scheduler.client import Client
+
+    job = Client().get(job_id)
+    try:
+        for text in job.logs(follow=follow):
+            typer.echo(text, nl=False)
+    except KeyboardInterrupt:
+        raise _left(job, "logs --follow") from None
+
+
+def cancel(job_id: JobId) -> None:
+    """End a job: at once if it has not begun, else at its next step."""
+    from scheduler.client import Client
+
+    job = Client().get(job_id)
+    before = job.state
+    after = job.cancel()
+    if before.final:
+        note(f"job {job.id} had ended before: {before}")
+    elif after.final:
+        say(f"job {job.id} {after}")
+    else:
+        say(f"job {job.id} ends at its next step")
+
+
+def _left(job: "Job[Any]", command: str) -> typer.Exit:
+    note(f"\njob {job.id} goes on; come back to it with `triptych {command} {job.id}`")
+    return typer.Exit(INTERRUPTED)

@@ -1,0 +1,89 @@
+"""`triptych up`, `down` and `status`: the stack on this machine."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from scheduler.cli.output import in_terminal, note, say, show_json, show_rows
+
+if TYPE_CHECKING:
+    from scheduler.embedded.status import StackStatus
+
+_STYLES = {"ready": "green", "starting": "yellow", "restarting": "red", "stopped": "dim"}
+
+
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once it is ready, and leave it up.")
+    ] = False,
+) -> None:
+    """Start Redis, an S3 server, the scheduler, a worker and Flower on this machine. Ctrl-C ends them."""
+    from scheduler.embedded import Stack
+
+    if detach:
+        show_stack(Stack().up_detached())
+        return
+    note("starting the stack; Ctrl-C ends it")
+    Stack().up(on_ready=show_stack)
+
+
+def down() -> None:
+    """End the stack on this machine. Running jobs are checkpointed, and go on at the next `up`."""
+    from scheduler.embedded import Stack
+
+    say("the stack has ended" if Stack().down() else "the stack was not up")
+
+
+def status(json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """Show what runs where, and how many jobs are in each state."""
+    from scheduler.client import Client
+    from scheduler.embedded import Stack
+    from scheduler.errors import NotConfigured, Unreachable
+
+    stack = Stack().status()
+    try:
+        counts = {str(state): count for state, count in Client().records.counts().items()}
+    except (NotConfigured, Unreachable) as error:
+        if json:
+            show_json({"stack": _as_data(stack), "jobs": None, "error": str(error)})
+            raise typer.Exit(1) from None
+        show_stack(stack)
+        raise
+    if json:
+        show_json({"stack": _as_data(stack), "jobs": counts})
+        return
+    show_stack(stack)
+    if in_terminal():
+        say("")
+    show_rows(("jobs", ""), [(state, str(count)) for state, count in counts.items()])
+
+
+def show_stack(stack: "StackStatus") -> None:
+    """The parts of the stack on this machine, if it is up, and where to look."""
+    if not stack.running:
+        return
+    show_rows(
+        ("part", "state", "address"),
+        [(part.name, Text(part.state, style=_STYLES[part.state]), part.address) for part in stack.parts],
+    )
+    if stack.flower_url:
+        show_flower(stack)
+    note(f"logs are in {stack.logs}")
+
+
+def show_flower(stack: "StackStatus") -> None:
+    """Where Flower is, who may enter, and where the password lies; never the password."""
+    note(f"Flower: {stack.flower_url}, user {stack.flower_user}, password in {stack.flower_password_file}")
+
+
+def _as_data(stack: "StackStatus") -> dict[str, Any]:
+    return {
+        **asdict(stack),
+        "home": str(stack.home),
+        "flower_password_file": str(stack.flower_password_file),
+        "logs": str(stack.logs),
+        "running": stack.running,
+        "ready": stack.ready,
+    }

@@ -1,0 +1,111 @@
+"""`triptych submit` and `triptych run`: the two ways to have a spec computed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from scheduler.cli.output import in_terminal, note, say, show_rows
+
+#: The fields of a kind are its own, so whatever is no option of ours is passed on, `--help` included.
+OPEN = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+_Help = Annotated[bool, typer.Option("--help", help="Show this, and after a KIND its own fields.")]
+
+
+def submit(
+    context: typer.Context,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND --FIELD VALUE ...", help="Such as gan.train --epochs 20.")
+    ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A spec as JSON, `-` for stdin; fields given here replace its own."
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show a live bar until it has ended.")] = False,
+    priority: Annotated[int, typer.Option(help="0 (most urgent) to 9.", min=0, max=9)] = 5,
+    after: Annotated[
+        list[str] | None, typer.Option(metavar="JOB", help="Wait for this job; may be given several times.")
+    ] = None,
+    help_wanted: _Help = False,
+) -> None:
+    """Submit a job to the workers. In a pipe, print its id and nothing else."""
+    words = _words(context, kind)
+    if help_wanted:
+        _show_help(context, words)
+        return
+    from scheduler.cli.fields import spec_from
+
+    # Checked before a server is asked: a wrong spec is refused without one.
+    wanted = spec_from(words, spec)
+    from scheduler.client import Client
+
+    job = Client().submit(wanted, priority=priority, after=after or ())
+    if not in_terminal():
+        say(job.id)
+    elif not watch:
+        say(Text.assemble("submitted ", (job.kind, "cyan"), " ", (job.id, "bold")))
+        note(Text(f"follow it with `triptych watch {job.id}`", style="dim"))
+    if watch:
+        from scheduler.cli.follow import follow
+
+        follow(job)
+
+
+def run(
+    context: typer.Context,
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="KIND|FILE --FIELD VALUE ...", help="A kind with fields, or a spec as JSON."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where everything goes.")] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="A data set of your own: a folder of images, or an .npz."),
+    ] = None,
+    help_wanted: _Help = False,
+) -> None:
+    """Run a spec here and now, in a folder: no queue, no servers."""
+    words = _words(context, target)
+    if help_wanted:
+        _show_help(context, words)
+        return
+    if out is None:
+        raise typer.BadParameter("say where the files shall go: --out FOLDER")
+    from scheduler.cli.fields import spec_from
+
+    first = Path(words[0]) if words else None
+    if first is not None and (first.suffix == ".json" or words[0] == "-"):
+        spec = spec_from(words[1:], first)
+    else:
+        spec = spec_from(words)
+    from scheduler.cli.running import run_showing
+
+    result = run_showing(spec, out, dict(_named_path(item) for item in data or ()))
+    show_rows(("", ""), [(name, str(value)) for name, value in result.model_dump(mode="json").items()])
+    note(f"everything is in {out}")
+
+
+def _named_path(text: str) -> tuple[str, Path]:
+    name, given, path = text.partition("=")
+    if not (name and given and path):
+        raise typer.BadParameter(f"--data takes NAME=PATH, received {text!r}")
+    return name, Path(path)
+
+
+def _words(context: typer.Context, first: str | None) -> list[str]:
+    return [*([first] if first is not None else []), *context.args]
+
+
+def _show_help(context: typer.Context, words: list[str]) -> None:
+    typer.echo(context.get_help())
+    from jobs import catalog
+    from scheduler.cli.kinds import show_fields
+
+    if words and not words[0].startswith("--"):
+        show_fields(catalog.spec_type(words[0]))
+    else:
+        note("`triptych kinds` lists the kinds and their fields")
