@@ -12,11 +12,13 @@ from typing import NoReturn
 import pytest
 from pydantic import SecretStr
 
-from scheduler.embedded import minio_server, programs, seaweedfs
+from scheduler.embedded import programs
 from scheduler.embedded.home import last_line
+from scheduler.embedded.minio_server import MinIO
 from scheduler.embedded.process import Process
 from scheduler.embedded.redis_server import RedisServer
 from scheduler.embedded.s3_server import S3Server
+from scheduler.embedded.seaweedfs import SeaweedFS
 from scheduler.embedded.service import Service
 from scheduler.errors import StackError
 from scheduler.settings import RedisSettings, StoreSettings
@@ -99,13 +101,13 @@ def s3_service(folder: Path, kind: str) -> S3Server:
         program = find_minio()
         if program is None:
             missing("minio")
-        ports = {door.name: free_port() for door in minio_server.DOORS}
-        return minio_server.MinIO(program, folder / "minio", ports, *keys)
+        ports = {door.name: free_port() for door in MinIO.doors}
+        return MinIO(program, folder / "minio", ports, *keys)
     program = programs.weed()
     if program is None:
         missing("weed")
-    ports = {door.name: free_port(also=max(door.also, default=0)) for door in seaweedfs.DOORS}
-    return seaweedfs.SeaweedFS(program, folder / "seaweedfs", ports, *keys)
+    ports = {door.name: free_port(also=max(door.also, default=0)) for door in SeaweedFS.doors}
+    return SeaweedFS(program, folder / "seaweedfs", ports, *keys)
 
 
 def find_minio() -> Path | None:

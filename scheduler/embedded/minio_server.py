@@ -1,27 +1,15 @@
 """MinIO as the S3 server of one machine: every setting with its reason."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
-
 from scheduler.embedded.home import make_private
 from scheduler.embedded.ports import Door
 from scheduler.embedded.s3_server import S3Server
 
-DOORS = (Door("s3", 9010),)
 
-
-@dataclass(frozen=True, repr=False)
 class MinIO(S3Server):
     """A single-drive MinIO."""
 
-    stop_seconds: ClassVar[float] = 15.0
-
-    program: Path
-    folder: Path
-    ports: dict[str, int]
-    access_key: str
-    secret_key: str
+    folder_name = "minio"
+    doors = (Door("s3", 9010),)
 
     def prepare(self) -> None:
         """Makes the folders."""

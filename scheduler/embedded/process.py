@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 from scheduler.embedded import guard
@@ -23,6 +25,7 @@ class Process:
         service.prepare()
         make_private(service.folder)
         self._service = service
+        self._asked = False
         self._pipe: int | None = None
         reading: tuple[int, ...] = ()
         if not kernel_tells:
@@ -60,15 +63,17 @@ class Process:
         return self._popen.poll()
 
     def ask_to_end(self) -> None:
-        """Sends SIGTERM: the part finishes what it has to."""
-        if self._popen.poll() is None:
+        """Sends SIGTERM, once: a second one would tell a worker to drop its jobs at once."""
+        if not self._asked and self._popen.poll() is None:
             self._popen.terminate()
+        self._asked = True
 
-    def end(self, seconds: float) -> int:
-        """Ends the part and everything in its group, by force after `seconds`; returns the exit code."""
+    def end(self, seconds: float, hurry: threading.Event | None = None) -> int:
+        """Ends the part and its group, by force after `seconds` or in a hurry; returns the exit code."""
         self.ask_to_end()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(seconds)
+        last = time.monotonic() + seconds
+        while self._popen.poll() is None and time.monotonic() < last and not (hurry and hurry.is_set()):
+            time.sleep(0.02)
         # The group, even if the part itself is gone by now: it may have left children.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)

@@ -46,11 +46,11 @@ def weed() -> Path | None:
     return Path(found) if found else None
 
 
-def require_flower() -> None:
-    """Checks that Flower can be started.
+def require(package: str) -> None:
+    """Checks that a package is there, without importing it.
 
     Raises:
         StackError: it is not installed.
     """
-    if find_spec("flower") is None:
-        raise StackError(f"Flower is not installed: {INSTALL}")
+    if find_spec(package) is None:
+        raise StackError(f"the package {package} is not installed: {INSTALL}")

@@ -1,25 +1,34 @@
 """What the S3 servers have in common: one bucket, one pair of keys, and the proof that they store."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import urllib3
 from minio import Minio
 from minio.error import MinioException
 
+from scheduler.embedded.ports import Door
 from scheduler.embedded.service import Service
-from scheduler.settings import StoreSettings
+from scheduler.settings import PREFIX, StoreSettings
 
 #: Written and removed again at every start. Outside `jobs/` and `datasets/`, so that no listing shows it.
 PROBE = "stack/ready"
 
 
+@dataclass(frozen=True, repr=False)
 class S3Server(Service):
     """The artifact store."""
 
-    name = "s3"
+    name: ClassVar[str] = "s3"
+    #: Its folder in the home: two kinds cannot read each other's objects.
+    folder_name: ClassVar[str]
+    #: What it listens on; one is named `s3`.
+    doors: ClassVar[tuple[Door, ...]]
 
     program: Path
+    folder: Path
     ports: dict[str, int]
     access_key: str
     secret_key: str
@@ -33,9 +42,9 @@ class S3Server(Service):
     def variables(self) -> dict[str, str]:
         """How a client reaches it."""
         return {
-            "TRIPTYCH_S3_URL": self.address,
-            "TRIPTYCH_S3_ACCESS_KEY": self.access_key,
-            "TRIPTYCH_S3_SECRET_KEY": self.secret_key,
+            f"{PREFIX}S3_URL": self.address,
+            f"{PREFIX}S3_ACCESS_KEY": self.access_key,
+            f"{PREFIX}S3_SECRET_KEY": self.secret_key,
         }
 
     def ready(self) -> bool:

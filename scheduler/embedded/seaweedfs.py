@@ -7,9 +7,7 @@ own asks for a certificate that only this process has, and S3 asks for the keys.
 import json
 import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from scheduler.embedded.certificates import write_certificates
 from scheduler.embedded.home import make_private, write_private
@@ -19,34 +17,25 @@ from scheduler.embedded.s3_server import S3Server
 #: SeaweedFS's own workers look for the admin server's second door at this distance, whatever it was told.
 ADMIN_DISTANCE = 10_000
 
-#: Below the range from which systems take ports for outgoing connections, so that they are free next time.
-DOORS = (
-    Door("s3", 9010),
-    Door("seaweedfs-s3-grpc", 21_000),
-    Door("seaweedfs-master", 21_001),
-    Door("seaweedfs-master-grpc", 21_002),
-    Door("seaweedfs-volume", 21_003),
-    Door("seaweedfs-volume-grpc", 21_004),
-    Door("seaweedfs-filer", 21_005),
-    Door("seaweedfs-filer-grpc", 21_006),
-    Door("seaweedfs-admin", 21_007, also=(ADMIN_DISTANCE,)),
-    # WebDAV is off, yet its port must be free for the server to start.
-    Door("seaweedfs-webdav", 21_008),
-)
 
-
-@dataclass(frozen=True, repr=False)
 class SeaweedFS(S3Server):
     """`weed mini`: master, volume server, filer and S3 gateway in one process."""
 
-    #: Its own shutdown takes 3 seconds.
-    stop_seconds: ClassVar[float] = 15.0
-
-    program: Path
-    folder: Path
-    ports: dict[str, int]
-    access_key: str
-    secret_key: str
+    folder_name = "seaweedfs"
+    #: Below the range from which systems take ports for outgoing connections: free the next time, too.
+    doors = (
+        Door("s3", 9010),
+        Door("seaweedfs-s3-grpc", 21_000),
+        Door("seaweedfs-master", 21_001),
+        Door("seaweedfs-master-grpc", 21_002),
+        Door("seaweedfs-volume", 21_003),
+        Door("seaweedfs-volume-grpc", 21_004),
+        Door("seaweedfs-filer", 21_005),
+        Door("seaweedfs-filer-grpc", 21_006),
+        Door("seaweedfs-admin", 21_007, also=(ADMIN_DISTANCE,)),
+        # WebDAV is off, yet its port must be free for the server to start.
+        Door("seaweedfs-webdav", 21_008),
+    )
 
     def prepare(self) -> None:
         """Writes the keys of S3, and what closes the other doors."""

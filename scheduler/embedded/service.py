@@ -15,13 +15,16 @@ class Service(ABC):
 
     #: Its name in status, logs and messages.
     name: ClassVar[str]
-    #: How long it may take to end by itself.
-    stop_seconds: ClassVar[float] = 10.0
     #: How long it may take to answer after its start, on a slow and busy machine.
     start_seconds: ClassVar[float] = 60.0
 
     #: The folder in which it runs and keeps its data.
     folder: Path
+
+    @property
+    def stop_seconds(self) -> float:
+        """How long it may take to end by itself."""
+        return 10.0
 
     @property
     @abstractmethod
