@@ -7,20 +7,24 @@ job = Client().submit(TrainGan(dataset="mnist-5k"))
 job.watch()
 """
 
-from scheduler.client import Client
-from scheduler.errors import (
-    JobFailed,
-    NotConfigured,
-    NotFinished,
-    TriptychError,
-    UnknownArtifact,
-    UnknownDataSet,
-    UnknownJob,
-    Unreachable,
-)
-from scheduler.job import Job
-from scheduler.records import JobRecord
-from scheduler.states import FailureCause, JobState
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scheduler.client import Client
+    from scheduler.errors import (
+        JobFailed,
+        NotConfigured,
+        NotFinished,
+        TriptychError,
+        UnknownArtifact,
+        UnknownDataSet,
+        UnknownJob,
+        Unreachable,
+    )
+    from scheduler.job import Job
+    from scheduler.records import JobRecord
+    from scheduler.states import FailureCause, JobState
 
 __all__ = [
     "Client",
@@ -37,3 +41,19 @@ __all__ = [
     "UnknownJob",
     "Unreachable",
 ]
+
+_MODULES = {
+    "Client": "client",
+    "FailureCause": "states",
+    "Job": "job",
+    "JobRecord": "records",
+    "JobState": "states",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first asked for: `triptych --help` and tab completion run through here as well, and
+    # Celery, Redis and MinIO take a quarter of a second.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)

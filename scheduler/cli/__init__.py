@@ -27,6 +27,11 @@ class Commands(TyperGroup):
             if error.filename is None:
                 raise  # a closed pipe, not a file
             failed(f"{error.filename}: {error.strerror}")
+        except Exception as error:
+            if not type(error).__module__.startswith("redis."):
+                raise
+            # It went away while a command was using it; the client has tried again several times by now.
+            failed(f"Redis no longer answers ({type(error).__name__}): {error}")
         raise typer.Exit(1)
 
 
