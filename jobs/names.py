@@ -46,7 +46,7 @@ def checked_name(value: str, what: str) -> str:
     Raises:
         InvalidSpec: it does not match `NAME_PATTERN`.
     """
-    if not re.match(NAME_PATTERN, value):
+    if not re.fullmatch(NAME_PATTERN, value):
         raise InvalidSpec(
             f"{what} {value!r} is not a name: use up to 63 lower-case letters, digits, '.', '-' or '_', "
             "starting with a letter or a digit"
@@ -61,7 +61,7 @@ def checked_path(value: str, what: str) -> str:
         InvalidSpec: a part does not match `FILE_PATTERN`.
     """
     for part in value.split("/"):
-        if not re.match(FILE_PATTERN, part):
+        if not re.fullmatch(FILE_PATTERN, part):
             raise InvalidSpec(
                 f"{what} {value!r} is not allowed: every part between '/' is up to 128 letters, digits, '.', '-' "
                 "or '_', starting with a letter, a digit or '_'"

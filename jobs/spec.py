@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
@@ -101,9 +101,16 @@ class JobSpec(Frozen, Generic[ResultT]):
     @classmethod
     def _marked(cls, marker: type[Any]) -> Iterator[tuple[str, Any]]:
         for field, info in cls.model_fields.items():
-            for item in info.metadata:
+            for item in (*info.metadata, *_annotations(info.annotation)):
                 if isinstance(item, marker):
                     yield field, item
+
+
+def _annotations(annotation: Any) -> Iterator[Any]:
+    """What is annotated inside a type: `Annotated[str, JobField()] | None` marks the field, too."""
+    yield from getattr(annotation, "__metadata__", ())
+    for argument in get_args(annotation):
+        yield from _annotations(argument)
 
 
 def describe(spec: type[JobSpec[Any]], error: ValidationError) -> str:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from jobs.datasets.packing import pack
 
 from jobs.datasets.images import ImageSet
 from jobs.datasets.named import DATA_SETS
@@ -47,6 +46,8 @@ class DataSets:
         """
         if checked_name(name, "data set name") in DATA_SETS:
             raise InvalidSpec(f"the data set {name!r} comes with Triptych: choose another name")
+        from jobs.datasets.packing import pack
+
         images = pack(Path(path), size=size)
         with TemporaryDirectory(prefix="triptych-") as folder:
             file = Path(folder) / "images.npz"

@@ -130,8 +130,9 @@ class Sweep:
 class Records:
     """The records of all jobs."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, patience_seconds: float = 5.0) -> None:
         self.redis = redis
+        self._patience = patience_seconds  #: given to whoever is about to publish a message
         self._scripts: dict[str, Script] = {}
 
     def create(self, job: NewJob) -> JobState:
@@ -139,6 +140,7 @@ class Records:
         state = self._run(
             "create",
             job.id,
+            self._patience,
             *("kind", job.kind),
             *("pool", job.pool),
             *("priority", job.priority),
@@ -217,7 +219,9 @@ class Records:
             message: the same in a sentence.
             delay: seconds before it may run again.
         """
-        state = self._run("give_back", job_id, attempt, int(charged), cause or "", message, delay)
+        state = self._run(
+            "give_back", job_id, attempt, int(charged), cause or "", message, delay, self._patience
+        )
         return JobState(state) if state else None
 
     def cancel(self, job_id: str) -> JobState:
@@ -231,9 +235,9 @@ class Records:
             raise UnknownJob(f"there is no job {job_id!r}; `triptych jobs` lists them")
         return JobState(state)
 
-    def sweep(self, most: int, patience_seconds: float) -> Sweep:
+    def sweep(self, most: int) -> Sweep:
         """Requeues what lost its worker, releases what is due, and finds what was never published."""
-        lost, unpublished = self._run("sweep", most, patience_seconds)
+        lost, unpublished = self._run("sweep", most)
         return Sweep(lost=lost, unpublished=unpublished)
 
     def get(self, job_id: str) -> JobRecord:

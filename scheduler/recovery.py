@@ -39,7 +39,7 @@ class Recovery:
 
     def round(self) -> None:
         """Does what is due now."""
-        sweep = self._records.sweep(_MOST, self._settings.outbox_seconds)
+        sweep = self._records.sweep(_MOST)
         for job_id in sweep.lost:
             record = self._records.get(job_id)
             logger.warning("job %s lost its worker: %s", job_id, record.state)

@@ -2,8 +2,10 @@
 
 import logging
 import sys
+import warnings
 from threading import Event
 
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
 
 from jobs import catalog
@@ -43,6 +45,8 @@ def run() -> None:
     runners = RunnerPool(
         environment(settings, slots) | connection(redis, store), tuple(sorted(imports)), settings.warm_runners
     )
+    # Celery warns a superuser of pickles; this app takes JSON only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     draining = Event()
     machinery = Machinery(
         Records(connect(redis)), ArtifactStore(store), runners, load(LeaseSettings), draining

@@ -23,7 +23,7 @@ def register(app: Celery, machinery: Machinery, worker: str) -> None:
         return run_job(app, machinery, worker, task)
 
     for kind in catalog.kinds():
-        app.task(run, name=kind, bind=True)
+        app.task(run, name=kind, bind=True, throws=(JobFailed,))
 
 
 def run_job(app: Celery, machinery: Machinery, worker: str, task: Any) -> str:

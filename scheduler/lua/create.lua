@@ -1,10 +1,11 @@
--- ARGV: id, then field and value of the record by turns, 'parents' (a JSON list) among them.
-local id = ARGV[1]
+-- ARGV: id, patience of the outbox, then field and value of the record by turns, 'parents' (a JSON list) and
+-- 'start_at' among them.
+local id, patience = ARGV[1], tonumber(ARGV[2])
 if redis.call('EXISTS', record(id)) == 1 then return 'EXISTS' end
 local fields = {}
-for i = 2, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
+for i = 3, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
 redis.call('HSET', record(id), 'id', id, 'state', 'WAITING', 'created', stamp(now), 'attempt', 0, 'failures', 0,
-  unpack(ARGV, 2))
+  unpack(ARGV, 3))
 redis.call('ZADD', P .. 'all', stamp(now), id)
 redis.call('ZADD', P .. 'ids', 0, id)
 redis.call('ZADD', P .. 'kind:' .. fields.kind, stamp(now), id)
@@ -21,5 +22,5 @@ for _, parent in ipairs(cjson.decode(fields.parents)) do
     redis.call('SADD', P .. 'children:' .. parent, id)
   end
 end
-if ready(id) then enqueue(id) else announce(id, 'state', 'WAITING') end
+if ready(id) then enqueue(id, patience) else announce(id, 'state', 'WAITING') end
 return get(id, 'state')

@@ -1,4 +1,5 @@
--- ARGV: id, attempt, '1' if it counts against the attempts, cause, message, seconds to wait.
-local id, attempt, charged, cause, message, delay = unpack(ARGV)
+-- ARGV: id, attempt, '1' if it counts against the attempts, cause, message, seconds to wait, patience of the
+-- outbox.
+local id, attempt, charged, cause, message, delay, patience = unpack(ARGV)
 if not holds(id, attempt) then return false end
-return give_back(id, charged == '1', cause, message, tonumber(delay))
+return give_back(id, charged == '1', cause, message, tonumber(delay), tonumber(patience))

@@ -23,11 +23,12 @@ local function move(id, to)
   return true
 end
 
--- From here the scheduler publishes the message if nobody else does.
-local function enqueue(id)
+-- Makes a job ready to be claimed. The outbox holds when the scheduler is to publish its message, unless
+-- somebody has done so by then: at once, or after the patience given to whoever is about to do it.
+local function enqueue(id, patience)
   if not move(id, 'QUEUED') then return false end
   redis.call('HSET', record(id), 'queued', stamp(now), 'worker', '')
-  redis.call('ZADD', P .. 'outbox', stamp(now), id)
+  redis.call('ZADD', P .. 'outbox', stamp(now + patience), id)
   return true
 end
 
@@ -50,7 +51,7 @@ local function finish(id, to, cause, message)
         if state ~= 'SUCCEEDED' then
           table.insert(todo, { child, 'FAILED', 'PARENT', 'job ' .. job .. ', which it needs, ended as ' .. state })
         elseif get(child, 'state') == 'WAITING' and ready(child) then
-          enqueue(child)
+          enqueue(child, 0)
         end
       end
       redis.call('DEL', P .. 'children:' .. job, P .. 'waits:' .. job)
@@ -67,7 +68,7 @@ local function holds(id, attempt)
 end
 
 -- Gives a running job back. A charged return counts against the job's attempts.
-local function give_back(id, charged, cause, message, delay)
+local function give_back(id, charged, cause, message, delay, patience)
   redis.call('ZREM', P .. 'leases', id)
   redis.call('RPUSH', P .. 'attempts:' .. id, cjson.encode({
     attempt = tonumber(get(id, 'attempt')), worker = get(id, 'worker'), cause = cause, message = message,
@@ -83,5 +84,5 @@ local function give_back(id, charged, cause, message, delay)
     redis.call('ZADD', P .. 'delayed', stamp(now + delay), id)
     return move(id, 'WAITING') and 'WAITING'
   end
-  return enqueue(id) and 'QUEUED'
+  return enqueue(id, patience) and 'QUEUED'
 end

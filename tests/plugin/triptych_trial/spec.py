@@ -20,7 +20,7 @@ class Echo(JobSpec[TrialResult], kind="trial.echo"):
     """Says something back."""
 
     text: str = Field(default="hello", max_length=1000)
-    after_model: Annotated[JobName, JobField("trial.echo")] | None = None
+    after_model: Annotated[JobName, JobField("trial.echo", "trial.steps")] | None = None
 
 
 class Steps(JobSpec[TrialResult], kind="trial.steps"):
