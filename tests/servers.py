@@ -1,5 +1,6 @@
 """Real servers for tests, started as the stack starts them; a missing one is a failure under CI=true."""
 
+import json
 import os
 import shutil
 import socket
@@ -12,10 +13,12 @@ from typing import NoReturn
 import pytest
 from pydantic import SecretStr
 
-from scheduler.embedded import programs
-from scheduler.embedded.home import last_line
+from scheduler.embedded import Stack, programs
+from scheduler.embedded.home import Home, last_line
 from scheduler.embedded.minio_server import MinIO
 from scheduler.embedded.process import Process
+from scheduler.embedded.python_parts import FLOWER_DOOR
+from scheduler.embedded.redis_server import DOOR as REDIS_DOOR
 from scheduler.embedded.redis_server import RedisServer
 from scheduler.embedded.s3_server import S3Server
 from scheduler.embedded.seaweedfs import SeaweedFS
@@ -108,6 +111,50 @@ def s3_service(folder: Path, kind: str) -> S3Server:
         missing("weed")
     ports = {door.name: free_port(also=max(door.also, default=0)) for door in SeaweedFS.doors}
     return SeaweedFS(program, folder / "seaweedfs", ports, *keys)
+
+
+@contextmanager
+def stack(root: Path, kind: str = "seaweed") -> Iterator[Stack]:
+    """The whole stack in a home of its own, up and ready, with an S3 server of the kind."""
+    with stack_surroundings(kind):
+        remember_free_ports(root)
+        whole = Stack(root)
+        try:
+            whole.up_detached()
+            yield whole
+        finally:
+            whole.down()
+
+
+@contextmanager
+def stack_surroundings(kind: str) -> Iterator[None]:
+    """An environment in which the stack takes this kind of S3 server and holds no spare runner."""
+    minio = find_minio()
+    if kind == "minio" and minio is None:
+        missing("minio")
+    if kind == "seaweed" and programs.weed() is None:
+        missing("weed")
+    folders = [
+        folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "minio").exists()
+    ]
+    if kind == "minio":
+        folders.insert(0, str(minio.parent))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join(folders))
+        # A spare runner costs 600 MiB and saves time that no test asserts.
+        patch.setenv("TRIPTYCH_WARM_RUNNERS", "0")
+        for name in ("REDIS_URL", "S3_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
+            patch.delenv(f"TRIPTYCH_{name}", raising=False)
+        yield
+
+
+def remember_free_ports(root: Path) -> None:
+    """Gives a new home ports that no stack beside it prefers."""
+    doors = [FLOWER_DOOR, REDIS_DOOR, *SeaweedFS.doors]
+    ports = {door.name: free_port(also=max(door.also, default=0)) for door in doors}
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Home(root).ports.write_text(json.dumps(ports))
+    Home(root).ports.chmod(0o600)
 
 
 def find_minio() -> Path | None:
