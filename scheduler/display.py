@@ -1,10 +1,11 @@
 """A job on the screen: a live bar in the terminal, a card in a notebook."""
 
 import base64
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -40,27 +41,37 @@ def show_bar(job: "Job[Any]", timeout: float | None = None, console: Console | N
     console.print(Text(job.ending(), style=style) if job.state is not JobState.SUCCEEDED else _success(job))
 
 
+def standing(record: JobRecord) -> str:
+    """Where a job stands, in one line: how far it is, what it waits for, or why it failed."""
+    if record.cause:
+        return f"{record.cause}: {record.message}"
+    if record.progress is None:
+        return "" if record.state.final else _why_no_progress(record)
+    # Nobody wants to know how long a job that has ended still needs.
+    eta = None if record.state.final else record.progress.eta_seconds
+    return replace(record.progress, eta_seconds=eta).line()
+
+
 def _success(job: "Job[Any]") -> Text:
     record = job.record
     text = Text.assemble((f"{record.kind} {job.id} ", ""), ("SUCCEEDED", "green"))
     if record.started and record.finished:
         text.append(f" in {record.finished - record.started:.1f} s")
     if record.progress:
-        text.append(f" · {record.progress.line()}")
+        text.append(f" · {standing(record)}")
     return text
 
 
 def _bar(record: JobRecord) -> RenderableType:
-    table = Table.grid(padding=(0, 1))
     progress = record.progress
-    total = progress.total if progress else 1
-    table.add_row(
-        Text(f"{record.kind} {record.id}"),
-        Text(record.state, style=STYLES[record.state]),
-        ProgressBar(total=total or 1, completed=progress.step if progress else 0, width=30),
-        Text(progress.line() if progress else _why_no_progress(record)),
+    bar = ProgressBar(
+        total=(progress.total if progress else 0) or 1, completed=progress.step if progress else 0, width=20
     )
-    return table
+    line = Table.grid(padding=(0, 1))
+    # Cut rather than wrapped: a bar that changes its height flickers.
+    line.add_row(bar, Text(standing(record), no_wrap=True, overflow="ellipsis"))
+    head = Text.assemble(f"{record.kind} {record.id} ", (str(record.state), STYLES[record.state]))
+    return Group(head, line)
 
 
 def _why_no_progress(record: JobRecord) -> str:
@@ -76,9 +87,8 @@ def as_html(job: "Job[Any]") -> str:
     record = job.record
     progress = record.progress
     share = 100 * progress.step / max(progress.total, 1) if progress else 0
-    line = progress.line() if progress else _why_no_progress(record)
-    if record.state.final and record.state is not JobState.SUCCEEDED:
-        line = job.ending()
+    failed = record.state.final and record.state is not JobState.SUCCEEDED
+    line = job.ending() if failed else standing(record)
     parts = [
         f"<b>{escape(record.kind)}</b> <code>{job.id}</code> {record.state}",
         f"<progress max='100' value='{share:.1f}'></progress> {escape(line)}",

@@ -38,14 +38,14 @@ def follow(job: "Job[Any]") -> None:
 
 def show_to_end(job: "Job[Any]") -> None:
     """Shows a live bar in a terminal, else a line whenever something changed; then how the job ended."""
-    if in_terminal():
-        from scheduler.display import show_bar
+    from scheduler.display import show_bar, standing
 
+    if in_terminal():
         show_bar(job)
         return
     shown = ""
     for record in job.updates():
-        line = f"{record.state} {record.progress.line() if record.progress else ''}".strip()
+        line = f"{record.state} {standing(record)}".strip()
         if line != shown:
             say(line)
             shown = line
@@ -84,5 +84,7 @@ def cancel(job_id: JobId) -> None:
 
 
 def _left(job: "Job[Any]", command: str) -> typer.Exit:
-    note(f"\njob {job.id} goes on; come back to it with `triptych {command} {job.id}`")
+    if in_terminal():
+        say("")  # the terminal has just written ^C
+    note(f"job {job.id} goes on; come back to it with `triptych {command} {job.id}`")
     return typer.Exit(INTERRUPTED)

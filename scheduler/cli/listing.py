@@ -31,7 +31,8 @@ def jobs(
     if json:
         show_json([asdict(record) for record in found])
         return
-    show_rows(("job", "kind", "state", "submitted", "took", "progress"), [_row(record) for record in found])
+    columns = ("job", "kind", "state", "submitted", "took", "progress")
+    show_rows(columns, [_row(record) for record in found], cut=True)
     if not found:
         note("no such jobs" if state or kind else "no jobs yet: submit one with `triptych submit KIND`")
 
@@ -56,6 +57,7 @@ def show(job_id: JobId, json: _Json = False) -> None:
 
 def _row(record: "JobRecord") -> tuple[Cell, ...]:
     from jobs.context import duration
+    from scheduler.display import standing
 
     return (
         record.id,
@@ -63,18 +65,18 @@ def _row(record: "JobRecord") -> tuple[Cell, ...]:
         _coloured(record),
         f"{duration(max(time() - record.created, 0))} ago",
         _took(record),
-        _standing(record),
+        standing(record),
     )
 
 
 def _facts(job: "Job[Any]", record: "JobRecord") -> list[tuple[Cell, Cell]]:
+    from scheduler.display import standing
+
     facts: list[tuple[Cell, Cell]] = [
         ("job", record.id),
         ("kind", record.kind),
         ("state", _coloured(record)),
-        ("progress", record.progress.line() if record.progress else ""),
-        ("cause", record.cause or ""),
-        ("message", record.message),
+        ("progress", standing(record)),
         ("pool", record.pool),
         ("priority", str(record.priority)),
         ("submitted", _moment(record.created)),
@@ -95,12 +97,6 @@ def _coloured(record: "JobRecord") -> Text:
 
     asked = " (cancelling)" if record.cancel_requested and not record.state.final else ""
     return Text(f"{record.state}{asked}", style=STYLES[record.state])
-
-
-def _standing(record: "JobRecord") -> str:
-    if record.cause:
-        return f"{record.cause}: {record.message}"
-    return record.progress.line() if record.progress else ""
 
 
 def _took(record: "JobRecord") -> str:

@@ -1,5 +1,6 @@
 """A job that runs in this process, with its progress on stderr."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from jobs.spec import JobSpec, ResultT
 
 def run_showing(spec: JobSpec[ResultT], folder: Path, data: Mapping[str, Path]) -> ResultT:
     """Runs a spec in a folder; in a terminal, one line tells how far it is."""
+    # Two dozen lines of TensorFlow about this machine would drown the one that counts; errors still come.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     console = Console(stderr=True, highlight=False)
     with console.status(Text(f"{spec.kind} starting")) as line:
 
