@@ -30,7 +30,7 @@ class Part:
         self.process: Process | None = None
         self.state = PartState.STOPPED
         self.restarts = 0
-        self._in_a_row = 0
+        self._pause = FIRST_PAUSE / 2
         self._started = self._due = 0.0
 
     def start(self) -> None:
@@ -64,8 +64,8 @@ class Part:
 
     def _plan(self, what: str) -> None:
         well = time.monotonic() - self._started > WELL_AFTER
-        self._in_a_row = 0 if well else self._in_a_row + 1
-        pause = min(FIRST_PAUSE * 2**self._in_a_row, LONGEST_PAUSE)
+        pause = FIRST_PAUSE if well else min(self._pause * 2, LONGEST_PAUSE)
+        self._pause = pause
         self._due = time.monotonic() + pause
         self.state = PartState.RESTARTING
         logger.warning("%s %s; starting it again in %g s", self.service.name, what, pause)
