@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import keras
 import tensorflow as tf
 
+from jobs.draws import normal
 from jobs.gan.spec import TrainGan
 from jobs.training import Batch, Trainable
 
@@ -42,6 +43,8 @@ class Gan(Trainable):
         super().__init__(("d_loss", "g_loss"), name="gan")
         self.spec = spec
         self.generator = build_generator(spec, shape)
+        self.average = build_generator(spec, shape)
+        self.average.set_weights(self.generator.get_weights())
         self.discriminator = build_discriminator(spec, shape)
         self.generator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
         self.discriminator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
@@ -72,13 +75,19 @@ class Gan(Trainable):
             # discriminator wins, but the non-saturating form of section 3 of the paper.
             g_loss = cross_entropy(logits, real=True)
         self.generator_optimizer.apply(tape.gradient(g_loss, weights), weights)
+        for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
+            mean.assign(mean + (1.0 - self._kept(step)) * (weight - mean))
         return {"d_loss": d_loss, "g_loss": g_loss}
+
+    def _kept(self, step: tf.Tensor) -> tf.Tensor:
+        """How much of the running average stays: little at first, so that it forgets the initial weights."""
+        done = tf.cast(step, tf.float32)
+        return tf.minimum(self.spec.average, (1.0 + done) / (10.0 + done))
 
     def _latents(self, real: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
         """Standard normal latents (batch, latent_dim), a function of the seed and the draw's number."""
-        shape = [real.shape[0], self.spec.latent_dim]
         seed = tf.stack([tf.constant(self.spec.seed, tf.int64), draw])
-        return tf.random.stateless_normal(shape, seed, alg="philox")
+        return normal((real.shape[0], self.spec.latent_dim), seed)
 
 
 def cross_entropy(logits: tf.Tensor, real: bool) -> tf.Tensor:

@@ -56,6 +56,12 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     activation: Activation = Field(default="leaky_relu", description="after every hidden layer")
     learning_rate: float = Field(default=2e-4, gt=0, le=1, description="Adam's step size, both networks")
     beta_1: float = Field(default=0.5, ge=0, lt=1, description="Adam's momentum, both networks")
+    average: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        description="how much of the generator's running average each step keeps; pictures are drawn with it",
+    )
     sample_every: int | None = Field(
         default=None, ge=1, description="epochs between sample pictures; by default some 15 pictures a run"
     )

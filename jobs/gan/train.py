@@ -40,7 +40,7 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
 
     def sample(epoch: int, step: int) -> None:
         if epoch % every == 0 or epoch == epochs:
-            context.save_sample(step, grid(draw(model.generator, latents)))
+            context.save_sample(step, grid(draw(model.average, latents)))
 
     trained = train(
         model,
@@ -83,11 +83,11 @@ def _save(
     context: JobContext,
 ) -> None:
     path = context.folder / "generator.keras"
-    model.generator.save(path)
+    model.average.save(path)
     context.save_artifact("generator.keras", path)
-    weights = {f"{number:03d}": weight.numpy() for number, weight in enumerate(model.generator.weights)}
+    weights = {f"{number:03d}": weight.numpy() for number, weight in enumerate(model.average.weights)}
     context.save_artifact("generator.safetensors", save(weights, {"shape": json.dumps(data.shape)}))
-    context.save_artifact("samples.png", grid(draw(model.generator, latents)))
+    context.save_artifact("samples.png", grid(draw(model.average, latents)))
     context.save_artifact(
         "losses.png", curves(trained.history, x_label="epoch", y_label="binary cross-entropy")
     )

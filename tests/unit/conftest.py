@@ -1,0 +1,64 @@
+"""Small data and a context in a folder, for tests that need no server."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.context import Progress, StopReason
+from jobs.datasets.images import ImageSet
+from jobs.local import LocalContext
+
+# TensorFlow greets every process with lines on stderr; it reads these before its first import.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+class RecordingContext(LocalContext):
+    """Keeps the reports, and asks to stop once so many chunks are done."""
+
+    stop_after_chunks: int | None = None
+    reason = StopReason.DRAIN
+
+    def __init__(self, folder: Path, data: object = None) -> None:
+        super().__init__(folder, data)  # type: ignore[arg-type]
+        self.reports: list[Progress] = []
+        self.asked = 0
+
+    def report(self, progress: Progress) -> None:
+        self.reports.append(progress)
+        super().report(progress)
+
+    def should_stop(self) -> StopReason | None:
+        self.asked += 1
+        return self.reason if self.asked == self.stop_after_chunks else None
+
+
+@pytest.fixture
+def tiny_images() -> ImageSet:
+    """50 grey images of 6 x 5 pixels in two classes: bright left halves, bright right halves."""
+    random = np.random.default_rng(1)
+    labels = np.arange(50, dtype=np.int64) % 2
+    images = random.integers(0, 60, (50, 6, 5, 1), dtype=np.uint8)
+    images[labels == 0, :, :2] += 180
+    images[labels == 1, :, 3:] += 180
+    return ImageSet(images, labels, ("left", "right"))
+
+
+@pytest.fixture
+def tiny_data(tiny_images: ImageSet, tmp_path: Path) -> dict[str, Path]:
+    """The tiny images as a data set named `tiny`, as `run_locally` takes it."""
+    tiny_images.write(tmp_path / "tiny.npz")
+    return {"tiny": tmp_path / "tiny.npz"}
+
+
+@pytest.fixture
+def context_that_stops() -> Iterator[Callable[..., type[RecordingContext]]]:
+    """Makes a context that asks to stop at the end of the nth chunk."""
+
+    def make(after_chunks: int | None) -> type[RecordingContext]:
+        return type("Stopping", (RecordingContext,), {"stop_after_chunks": after_chunks})
+
+    yield make
