@@ -1,8 +1,11 @@
 """Which parts the stack has on this machine, with their ports and passwords."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from dotenv import dotenv_values
 
 from scheduler.embedded import minio_server, programs
 from scheduler.embedded.home import Home
@@ -49,7 +52,7 @@ def make_plan(home: Home) -> Plan:
         passwords.s3_secret_key,
     )
     servers = {f"{PREFIX}REDIS_URL": redis.url} | s3.variables
-    inside = servers | {f"{PREFIX}HOME": str(home.root)}
+    inside = _from_the_current_folder() | servers | {f"{PREFIX}HOME": str(home.root)}
     return Plan(
         stages=(
             (redis, s3),
@@ -63,6 +66,16 @@ def make_plan(home: Home) -> Plan:
         ),
         variables=servers,
     )
+
+
+def _from_the_current_folder() -> dict[str, str]:
+    """What a `.env` says where the stack is started; its parts run in other folders and would not see it."""
+    found = dotenv_values(".env")
+    return {
+        name: value
+        for name, value in found.items()
+        if value and name.startswith(PREFIX) and name not in os.environ
+    }
 
 
 def _s3_kind(home: Home) -> tuple[type[S3Server], Path]:

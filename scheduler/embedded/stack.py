@@ -180,7 +180,10 @@ def _signals() -> Iterator[tuple[threading.Event, threading.Event]]:
 
     if threading.current_thread() is not threading.main_thread():
         raise StackError("the stack can only be supervised by the main thread of a process")
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # The terminal is gone; unless `nohup` said that this should not matter.
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield stop, hurry

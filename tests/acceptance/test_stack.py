@@ -192,6 +192,26 @@ def test_flower_moves_when_somebody_has_its_port(new_home: Path) -> None:
         assert not status.flower_url.endswith(f":{taken}")
 
 
+def test_a_home_may_have_a_long_and_odd_name(new_home: Path) -> None:
+    odd = new_home / 'it\'s "a" $home, ünd deep' / ("far" * 30) / ("away" * 30)
+    servers.remember_free_ports(odd)
+    stack = Stack(odd)
+    try:
+        assert stack.up_detached().ready
+    finally:
+        stack.down()
+
+
+def test_settings_of_the_folder_where_it_is_started_reach_its_worker(
+    new_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("TRIPTYCH_WORKER_NAME=named-here\n")
+    monkeypatch.chdir(tmp_path)
+    stack = Stack(new_home)
+    stack.up_detached()
+    assert "cpu@named-here" in stack.home.log("worker").read_text()
+
+
 def test_seaweedfs_keeps_its_objects_when_its_ports_change(
     new_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
