@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.artifacts import JobKeys
 from scheduler.errors import UnknownArtifact
+from scheduler.records import Records
 
 if TYPE_CHECKING:
     from scheduler.client import Client
@@ -38,7 +39,17 @@ def _stored(client: "Client", job_id: str, attempt: int, headed: bool) -> Iterat
     try:
         text = client.store.get(JobKeys(job_id).log(attempt)).decode(errors="replace")
     except UnknownArtifact:
-        return
+        # Its worker was killed before it could store the log.
+        text = live_output(client.records, job_id, attempt)
     if headed:
         yield f"--- attempt {attempt} ---\n"
     yield text
+
+
+def live_output(records: Records, job_id: str, attempt: int) -> str:
+    """What an attempt has printed so far, as far as Redis still has it."""
+    parts, last = [], "0"
+    while entries := records.log(job_id, last):
+        last = entries[-1][0]
+        parts += [fields["text"] for _, fields in entries if int(fields["attempt"]) == attempt]
+    return "".join(parts)

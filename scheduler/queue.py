@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery
 from kombu.entity import Queue
 
+from jobs.spec import JobSpec
 from scheduler.records import JobRecord
 from scheduler.settings import RedisSettings, load
 
@@ -85,8 +86,10 @@ def publish(app: Celery, job: JobRecord, producer: Any = None) -> None:
 
 
 def shown(spec: dict[str, Any]) -> str:
-    """A spec as Flower's kwargs column shows it."""
-    text = json.dumps({field: value for field, value in spec.items() if field != "kind"})
+    """A spec as Flower's kwargs column shows it: what sets it apart comes first, for the column is narrow."""
+    common = JobSpec.model_fields
+    order = sorted(spec, key=lambda field: field in common)
+    text = json.dumps({field: spec[field] for field in order if field != "kind" and spec[field] is not None})
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 

@@ -97,7 +97,7 @@ class WorkerSettings(_Settings):
     warm_runners: int = Field(default=1, ge=0)
     cache: Path = Field(
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "triptych",
-        description="data sets and compiled code, kept between jobs",
+        description="data sets, kept between jobs",
     )
 
 

@@ -39,11 +39,13 @@ def run() -> None:
     """
     settings, redis, store = load(WorkerSettings), load(RedisSettings), load(StoreSettings)
     slots = share(settings, usable_cores())
-    (settings.cache / "compiled").mkdir(parents=True, exist_ok=True)
     imports = {module for spec in catalog.kinds().values() for module in spec.imports}
     # A runner loads the same settings, so it needs only what this process may have got from a file.
     runners = RunnerPool(
-        environment(settings, slots) | connection(redis, store), tuple(sorted(imports)), settings.warm_runners
+        environment(settings, slots) | connection(redis, store),
+        tuple(sorted(imports)),
+        plain=slots.count,
+        warm=settings.warm_runners,
     )
     # Celery warns a superuser of pickles; this app takes JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -99,6 +99,8 @@ class WorkerContext:
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """See `JobContext.save_checkpoint`."""
         self._saving.set()
+        # The metrics first: a later attempt goes on from this step, and must find every line up to it.
+        self._upload_metrics()
         self._uploads.add(lambda: self._store_checkpoint(checkpoint))
 
     def checkpoint_in_flight(self) -> bool:

@@ -36,7 +36,6 @@ def share(settings: WorkerSettings, cores: int) -> Slots:
 
 def environment(settings: WorkerSettings, slots: Slots) -> dict[str, str]:
     """What a runner must find in its environment before it imports TensorFlow."""
-    compiled = settings.cache / "compiled"
     return {
         "KERAS_BACKEND": "tensorflow",
         "MPLBACKEND": "Agg",  # no display on a worker
@@ -45,7 +44,5 @@ def environment(settings: WorkerSettings, slots: Slots) -> dict[str, str]:
         "TF_NUM_INTRAOP_THREADS": str(slots.threads),
         "TF_NUM_INTEROP_THREADS": "1" if slots.threads == 1 else "2",
         "OMP_NUM_THREADS": str(slots.threads),
-        # Compiled XLA code is kept between jobs (measured: the first compile takes half the time).
-        "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={compiled}",
         **({"CUDA_VISIBLE_DEVICES": "-1"} if settings.pool == "cpu" else {}),
     }

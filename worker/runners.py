@@ -118,10 +118,13 @@ class Runner:
 class RunnerPool:
     """Gives out runners, and keeps spare ones: warm ones, whose slow imports are done, and plain ones."""
 
-    def __init__(self, environment: Mapping[str, str], imports: tuple[str, ...], spares: int) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], imports: tuple[str, ...], plain: int, warm: int
+    ) -> None:
         self._environment = environment
         self._imports = imports  #: of a warm runner: what any kind of job imports slowly
-        self._spares = spares
+        self._plain = plain
+        self._warm = warm if imports else 0
         self._ready: list[Runner] = []
         self._lock = Lock()
         self._closed = False
@@ -131,10 +134,10 @@ class RunnerPool:
 
     def stock(self) -> None:
         """Starts the spare runners."""
-        for _ in range(self._spares):
+        for _ in range(self._plain):
             self._starter.submit(self._add, ())
-            if self._imports:
-                self._starter.submit(self._add, self._imports)
+        for _ in range(self._warm):
+            self._starter.submit(self._add, self._imports)
 
     def take(self, warm: bool) -> Runner:
         """A runner: a spare one if there is one, which is replaced."""

@@ -15,6 +15,7 @@ from jobs.context import StopReason
 from jobs.spec import Limits
 from scheduler.artifacts import ArtifactStore, JobKeys
 from scheduler.errors import StoreRefused, Unreachable
+from scheduler.logs import live_output
 from scheduler.records import JobRecord, Records
 from scheduler.settings import LeaseSettings
 from scheduler.states import FailureCause, JobState
@@ -66,6 +67,7 @@ class Attempt:
 
     def run(self) -> Ending:
         """Runs the job and says how it ended."""
+        self._rescue_log(self._job.attempt - 1)
         warm = bool(catalog.spec_type(self._job.kind).imports)
         runner = self._machinery.runners.take(warm)
         try:
@@ -145,6 +147,16 @@ class Attempt:
             self._machinery.store.put_file(self._keys.log(self._job.attempt), runner.log, "text/plain")
         except (Unreachable, StoreRefused) as error:
             logger.warning("job %s: its log could not be stored: %s", self._job.id, error)
+
+    def _rescue_log(self, attempt: int) -> None:
+        """Stores the log of an attempt whose worker was killed; Redis keeps it for a day only."""
+        key = self._keys.log(attempt)
+        try:
+            if attempt and not self._machinery.store.exists(key):
+                text = live_output(self._machinery.records, self._job.id, attempt)
+                self._machinery.store.put(key, text.encode(), "text/plain")
+        except (Unreachable, StoreRefused, RedisError) as error:
+            logger.warning("job %s: the log of attempt %d is lost: %s", self._job.id, attempt, error)
 
     def _settle(self, runner: Runner) -> Ending:
         outcome = runner.outcome()
