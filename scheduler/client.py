@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from secrets import token_hex
 from time import time
@@ -77,8 +77,11 @@ class Client:
         inputs = {
             name: digest for _, name in spec.data_sets() if (digest := self.datasets.pin(name)) is not None
         }
+        named = self._checked_parents(spec)
+        # In full from here on: a worker looks up no beginnings of ids.
+        spec = spec.model_copy(update=named)
         parents = [
-            *self._checked_parents(spec),
+            *named.values(),
             *(self.get(str(getattr(job, "id", job))).id for job in after),
         ]
         job = NewJob(
@@ -139,8 +142,9 @@ class Client:
         found = self.records.newest(JobState(state) if state else None, kind, limit, offset)
         return [Job(self, record.id, record) for record in found]
 
-    def _checked_parents(self, spec: JobSpec[Any]) -> Sequence[str]:
-        parents = []
+    def _checked_parents(self, spec: JobSpec[Any]) -> Mapping[str, str]:
+        """The full ids of the jobs that the spec names, by field."""
+        parents = {}
         for field, job_id, kinds in spec.parents():
             try:
                 record = self.get(job_id).record
@@ -155,7 +159,7 @@ class Client:
                 raise InvalidSpec(
                     f"{spec.kind}: field {field!r}: job {record.id} ended as {record.state} and left no model"
                 )
-            parents.append(record.id)
+            parents[field] = record.id
         return parents
 
     def _publish(self, record: JobRecord) -> None:
