@@ -63,7 +63,7 @@ def checked_path(value: str, what: str) -> str:
     for part in value.split("/"):
         if not re.fullmatch(FILE_PATTERN, part):
             raise InvalidSpec(
-                f"{what} {value!r} is not allowed: every part between '/' is up to 128 letters, digits, '.', '-' "
-                "or '_', starting with a letter, a digit or '_'"
+                f"{what} {value!r} is not allowed: every part between '/' is up to 128 letters, digits, '.', "
+                "'-' or '_', starting with a letter, a digit or '_'"
             )
     return value

@@ -87,19 +87,20 @@ class JobSpec(Frozen, Generic[ResultT]):
 
     def data_sets(self) -> Iterator[tuple[str, str]]:
         """Yields (field, data set name) for every field that names a data set."""
-        for field, marker in self._marked(DataSetField):
+        for field, marker in self.marked(DataSetField):
             del marker
             if (name := getattr(self, field)) is not None:
                 yield field, name
 
     def parents(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Yields (field, job id, allowed kinds) for every field that names another job."""
-        for field, marker in self._marked(JobField):
+        for field, marker in self.marked(JobField):
             if (job_id := getattr(self, field)) is not None:
                 yield field, job_id, marker.kinds
 
     @classmethod
-    def _marked(cls, marker: type[Any]) -> Iterator[tuple[str, Any]]:
+    def marked(cls, marker: type[Any]) -> Iterator[tuple[str, Any]]:
+        """Yields (field, mark) for every field that has a mark of this class."""
         for field, info in cls.model_fields.items():
             for item in (*info.metadata, *_annotations(info.annotation)):
                 if isinstance(item, marker):

@@ -55,7 +55,7 @@ def _walk(
             continue
         path = f"{prefix}{name}"
         types = _json_types(part, definitions)
-        kind, limits = _marked(spec, path) or (_type(part, definitions), _limits(part, definitions))
+        kind, limits = _marked(spec, path, types) or (_type(part, definitions), _limits(part, definitions))
         yield SpecField(
             name=path,
             type=kind,
@@ -94,14 +94,13 @@ def _one_type(schema: Schema, definitions: Schema) -> str:
     return _WORDS.get(name, name)
 
 
-def _marked(spec: type[AnySpec], path: str) -> tuple[str, str] | None:
+def _marked(spec: type[AnySpec], path: str, types: frozenset[str]) -> tuple[str, str] | None:
     """Type and limits of a field that names a data set or another job."""
-    info = spec.model_fields.get(path)
-    for marker in info.metadata if info else ():
-        if isinstance(marker, DataSetField):
-            return "data set", ""
-        if isinstance(marker, JobField):
-            return "job", f"{' or '.join(marker.kinds)}" if marker.kinds else ""
+    optional = " or none" if "null" in types else ""
+    if path in dict(spec.marked(DataSetField)):
+        return f"data set{optional}", ""
+    if (marker := dict(spec.marked(JobField)).get(path)) is not None:
+        return f"job{optional}", " or ".join(marker.kinds)
     return None
 
 

@@ -31,6 +31,7 @@ class Paint(JobSpec[JobResult], kind="art.paint"):
     noise: Noise = Field(default=Noise(scale=2.0))
     model: Annotated[JobName, JobField("art.sketch")] = Field(description="a sketch")
     dataset: DataSetName = "mnist-5k"
+    frame: Annotated[JobName, JobField("art.frame")] | None = None
 
 
 def typed(*words: str) -> dict[str, Any]:
@@ -145,6 +146,7 @@ def test_fields_are_described_as_people_meet_them() -> None:
     assert described["signed"] == ("true or false", "false", "")
     assert described["model"] == ("job", "required", "art.sketch")
     assert described["dataset"] == ("data set", "mnist-5k", "")
+    assert described["frame"] == ("job or none", "none", "art.frame")
     assert described["noise.scale"] == ("number", "2.0", "> 0")
     assert described["noise.shape"] == ("text", "round", "round, square")
     assert described["limits.attempts"] == ("integer", "5", "1 to 100")
@@ -156,3 +158,10 @@ def test_what_every_kind_shares_comes_last() -> None:
     assert shared == sorted(shared)
     names = {field.name for field in fields_of(Paint) if field.shared}
     assert names == {"pool", "seed", "limits.wall_seconds", "limits.stall_seconds", "limits.attempts"}
+
+
+def test_a_job_named_by_a_field_that_may_be_none_is_a_parent_as_any_other() -> None:
+    assert list(Paint(model="one").parents()) == [("model", "one", ("art.sketch",))]
+    both = Paint(model="one", frame="two")
+    assert list(both.parents()) == [("model", "one", ("art.sketch",)), ("frame", "two", ("art.frame",))]
+    assert list(both.data_sets()) == [("dataset", "mnist-5k")]
