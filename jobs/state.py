@@ -18,10 +18,11 @@ Array = np.ndarray[Any, Any]
 def variables(model: "Trainable") -> dict[str, Any]:
     """Every variable that training changes, by a name that is the same in every process.
 
-    Weights, seed states and metrics of the model, then slots and iterations of its optimizers. Names
+    Weights and seed states of the model, its metrics, then slots and iterations of its optimizers. Names
     carry a number, as Keras's own paths are neither unique nor, counted up within a process, stable.
     """
-    groups = {"model": model.variables}
+    metrics = [variable for metric in model.metrics for variable in metric.variables]
+    groups = {"model": model.variables, "metric": metrics}
     for number, optimizer in enumerate(model.optimizers()):
         groups[f"optimizer-{number}"] = optimizer.variables
     return {

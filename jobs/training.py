@@ -151,6 +151,7 @@ def train(
         DamagedCheckpoint: the checkpoint is of another model.
     """
     model.place(data, batch_size)
+    model.compile(jit_compile=jit)  # before the state is looked at: it adds a metric
     count = len(next(iter(data.values())))
     history = np.full((epochs, len(model.metric_names)), np.nan, dtype=np.float32)
     advance = Advance(count // batch_size, epochs, history)
@@ -180,7 +181,6 @@ def train(
         ]
         if found is not None:
             callbacks.append(Restore(state))
-        model.compile(jit_compile=jit)
         model.fit(
             _chunks(advance, pace, spec.seed, count),
             steps_per_epoch=advance.total - first,  # the most chunks there can be; `Stop` ends it earlier

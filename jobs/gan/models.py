@@ -44,7 +44,8 @@ class Gan(Trainable):
         self.spec = spec
         self.generator = build_generator(spec, shape)
         self.average = build_generator(spec, shape)
-        self.average.set_weights(self.generator.get_weights())
+        for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
+            mean.assign(weight)
         self.discriminator = build_discriminator(spec, shape)
         self.generator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
         self.discriminator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)

@@ -2,9 +2,11 @@
 
 import json
 import math
+import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 from safetensors.numpy import save
 
 from jobs.context import JobContext
@@ -83,9 +85,15 @@ def _save(
     context: JobContext,
 ) -> None:
     path = context.folder / "generator.keras"
-    model.average.save(path)
+    with warnings.catch_warnings():
+        # Keras converts a tf.Variable in a way that NumPy 2 announces the end of.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model.average.save(path)
     context.save_artifact("generator.keras", path)
-    weights = {f"{number:03d}": weight.numpy() for number, weight in enumerate(model.average.weights)}
+    weights = {
+        f"{number:03d}": np.asarray(tf.identity(weight.value))
+        for number, weight in enumerate(model.average.weights)
+    }
     context.save_artifact("generator.safetensors", save(weights, {"shape": json.dumps(data.shape)}))
     context.save_artifact("samples.png", grid(draw(model.average, latents)))
     context.save_artifact(

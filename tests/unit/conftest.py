@@ -1,7 +1,7 @@
 """Small data and a context in a folder, for tests that need no server."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,8 @@ class RecordingContext(LocalContext):
     stop_after_chunks: int | None = None
     reason = StopReason.DRAIN
 
-    def __init__(self, folder: Path, data: object = None) -> None:
-        super().__init__(folder, data)  # type: ignore[arg-type]
+    def __init__(self, folder: Path, data: Mapping[str, Path] | None = None) -> None:
+        super().__init__(folder, data)
         self.reports: list[Progress] = []
         self.asked = 0
 
