@@ -1,8 +1,8 @@
 """The process of one job: `python -m worker.runner FOLDER [MODULE...]`.
 
 It imports the modules named, waits on its standard input for one line that says what to run, runs it, writes
-`outcome.json` into the folder and ends. Later lines ask it to stop. The end of its input means that its worker
-is gone: then it ends at once, since somebody else will run the job.
+`outcome.json` into the folder and ends. Later lines ask it to stop. The end of its input means that its
+worker is gone: then it ends at once, since somebody else will run the job.
 """
 
 import ctypes

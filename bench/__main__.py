@@ -1,0 +1,11 @@
+"""Runs every measurement, or those that are named: `python -m bench [overhead] [gan]`."""
+
+import subprocess
+import sys
+
+MEASUREMENTS = ("overhead", "gan")
+
+for name in sys.argv[1:] or MEASUREMENTS:
+    print(f"== {name}", flush=True)
+    # A process each: what one leaves in memory must not touch the next.
+    subprocess.run([sys.executable, "-m", f"bench.{name}"], check=True)
