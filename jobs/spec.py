@@ -1,7 +1,7 @@
 """What to compute, as frozen and validated data."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -120,7 +120,7 @@ def describe(spec: type[JobSpec[Any]], error: ValidationError) -> str:
     for fault in error.errors(include_url=False, include_context=False):
         field = ".".join(str(part) for part in fault["loc"]) or "spec"
         if fault["type"] == "extra_forbidden":
-            allowed = ", ".join(sorted(spec.model_fields))
+            allowed = ", ".join(sorted(_fields_around(spec, fault["loc"])))
             faults.append(f"unknown field {field!r}; its fields are {allowed}")
         elif fault["type"] == "missing":
             faults.append(f"field {field!r} is required")
@@ -128,6 +128,16 @@ def describe(spec: type[JobSpec[Any]], error: ValidationError) -> str:
             message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
             faults.append(f"field {field!r} {message}, received {_short(fault['input'])}")
     return f"{spec.kind or spec.__name__}: {'; '.join(faults)}"
+
+
+def _fields_around(model: type[BaseModel], path: tuple[int | str, ...]) -> Iterable[str]:
+    """The fields of the model in which the last name of a path was looked for."""
+    for part in path[:-1]:
+        inner = model.model_fields[str(part)].annotation if part in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return model.model_fields
 
 
 def _short(value: object) -> str:

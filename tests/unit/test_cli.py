@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from typer.testing import CliRunner, Result
 
 from jobs import catalog
@@ -103,6 +104,10 @@ def test_every_field_of_every_kind_says_what_it_means() -> None:
         (["submit", "gan.train", "--epochs", "0"], ["'epochs'", "greater than or equal to 1", "received 0"]),
         (["submit", "gan.train", "--epochs", "many"], ["'epochs'", "integer", '"many"']),
         (["submit", "gan.train", "--colour", "red"], ["unknown field 'colour'", "batch_size"]),
+        (
+            ["submit", "gan.train", "--limits.tries", "3"],
+            ["unknown field 'limits.tries'; its fields are attempts, stall_seconds, wall_seconds"],
+        ),
         (["submit", "gan.train", "--dataset", "No Such"], ["'dataset'", '"No Such"']),
         (["submit", "gan.trian"], ["unknown kind 'gan.trian'", "did you mean 'gan.train'"]),
         (["submit", "gan.generate"], ["'model' is required"]),
@@ -146,6 +151,14 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch)
     line = error_of("jobs")
     assert "127.0.0.1:1" in line
     assert "hidden" not in line
+
+
+def test_a_server_that_goes_away_meanwhile_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise RedisConnectionError("Connection refused")
+
+    monkeypatch.setattr("scheduler.client.Client", gone)
+    assert error_of("jobs") == "Redis no longer answers (ConnectionError): Connection refused"
 
 
 @pytest.mark.parametrize(
