@@ -37,6 +37,11 @@ class SeaweedFS(S3Server):
         Door("seaweedfs-webdav", 21_008),
     )
 
+    @property
+    def stop_seconds(self) -> float:
+        """It ends in 2 seconds, or in 13 when its own workers keep it waiting until it gives up on them."""
+        return 20.0
+
     def prepare(self) -> None:
         """Writes the keys of S3, and what closes the other doors."""
         make_private(self.folder)
