@@ -55,7 +55,7 @@ class JobSpec(Frozen, Generic[ResultT]):
     seed: int = Field(
         default=0, ge=0, lt=2**31, description="the same seed gives the same result, bit for bit"
     )
-    limits: Limits = Field(default_factory=Limits)
+    limits: Limits = Field(default_factory=Limits, description="what the job may take before it is ended")
 
     def __init_subclass__(cls, kind: str = "", **keywords: Any) -> None:
         # Takes `kind` out of the way: the next in line, Generic, accepts no keywords.

@@ -212,9 +212,9 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"text\.npz"):
         pack(tmp_path / "text.npz")
     (tmp_path / "a.csv").write_text("1,2")
-    with pytest.raises(BadInput, match="neither a folder nor an .npz file"):
+    with pytest.raises(BadInput, match=r"neither a folder nor an \.npz file"):
         pack(tmp_path / "a.csv")
-    with pytest.raises(BadInput, match="there is no .*nowhere"):
+    with pytest.raises(BadInput, match=r"there is no .*nowhere"):
         pack(tmp_path / "nowhere")
 
 
@@ -292,7 +292,7 @@ def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(named, "_fetch", unreachable)
     with pytest.raises(
-        BadInput, match="'fashion-mnist' could not be downloaded .*no route to host.*internet"
+        BadInput, match=r"'fashion-mnist' could not be downloaded .*no route to host.*internet"
     ):
         named.load("fashion-mnist")
 
