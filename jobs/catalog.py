@@ -5,6 +5,7 @@ named after the second half of the kind, with a function `run(spec, context)`. F
 this folder and whatever other distributions name under the entry point group `triptych.families`.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -89,3 +90,14 @@ def run(spec: JobSpec[ResultT], context: JobContext) -> ResultT:
     if not isinstance(result, JobResult):
         raise TypeError(f"{module.__name__}.run returned {type(result).__name__}, not a JobResult")
     return result
+
+
+@cache
+def code_digest(kind: str) -> str:
+    """SHA-256 of the code that a kind's result depends on: its family's, and the parts that all share."""
+    family = Path(import_module(families()[kind.partition(".")[0]]).__path__[0])
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*here.glob("*.py"), *here.glob("datasets/*.py"), *family.rglob("*.py")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

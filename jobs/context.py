@@ -18,6 +18,7 @@ class StopReason(StrEnum):
 
     CANCEL = "cancel"  #: a person wants it ended; it keeps its last checkpoint
     DRAIN = "drain"  #: its worker is going away; another worker goes on
+    PREEMPT = "preempt"  #: a more urgent job needs the slot; this one goes on afterwards
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,9 @@ def main() -> None:
         redis, store = load(RedisSettings), ArtifactStore(load(StoreSettings))
         store.ensure_bucket()
         logger.info("scheduler: ready")
-        Recovery(Records(connect(redis)), make_app(redis), load(LeaseSettings)).run(stop)
+        lease = load(LeaseSettings)
+        records = Records(connect(redis), lease.outbox_seconds)
+        Recovery(records, store, make_app(redis), lease).run(stop)
     except TriptychError as error:
         sys.exit(f"triptych scheduler: {error}")
 

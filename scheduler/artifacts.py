@@ -41,6 +41,16 @@ class JobKeys:
         return f"{self.folder}result.json"
 
     @property
+    def ending(self) -> str:
+        """How a job ended that left no result, so that the store alone can tell it from an unfinished one."""
+        return f"{self.folder}ending.json"
+
+    @property
+    def logs(self) -> str:
+        """Folder of the logs."""
+        return f"{self.folder}logs/"
+
+    @property
     def metrics(self) -> str:
         """One line a report."""
         return f"{self.folder}metrics.jsonl"
@@ -74,7 +84,7 @@ class JobKeys:
 
     def log(self, attempt: int) -> str:
         """All output of one attempt's runner."""
-        return f"{self.folder}logs/{attempt}.log"
+        return f"{self.logs}{attempt}.log"
 
 
 @dataclass(frozen=True)

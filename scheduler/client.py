@@ -1,5 +1,6 @@
 """Asking for work: `Client().submit(TrainGan(...))`."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -58,6 +59,8 @@ class Client:
         priority: int = DEFAULT_PRIORITY,
         start_at: float = 0.0,
         after: Iterable[Job[Any] | str] = (),
+        reuse: bool = False,
+        key: str | None = None,
     ) -> Job[ResultT]:
         """Accepts a job. Once this returns, the job is finished exactly once, whatever dies meanwhile.
 
@@ -66,9 +69,14 @@ class Client:
             priority: 0 (most urgent) to 9.
             start_at: not before this time, in seconds since 1970.
             after: jobs that must succeed first; jobs that the spec itself names are waited for anyway.
+            reuse: whether a job that comes to the same (same spec, same code, same data) and has succeeded or
+                is under way will do as well; then that one is returned.
+            key: an idempotency key of one's own: submitting again with the same key returns the same job, so
+                that whoever got no answer can safely ask again.
 
         Raises:
-            InvalidSpec: the spec names a job that does not exist, has failed, or is of the wrong kind.
+            InvalidSpec: the spec names a job that does not exist, has failed, or is of the wrong kind; or the
+                key was used for another spec.
             UnknownDataSet: the spec names a data set that does not exist.
             Unreachable: a server does not answer.
         """
@@ -85,7 +93,7 @@ class Client:
             *(self.get(str(getattr(job, "id", job))).id for job in after),
         ]
         job = NewJob(
-            id=token_hex(8),
+            id=self.records.id_of_key(key, token_hex(8)) if key else token_hex(8),
             kind=spec.kind,
             pool=spec.pool,
             priority=priority,
@@ -94,7 +102,10 @@ class Client:
             parents=list(dict.fromkeys(parents)),
             inputs=inputs,
             start_at=start_at,
+            fingerprint=_fingerprint(spec, inputs),
         )
+        if (existing := self._existing(job, reuse=reuse, keyed=key is not None)) is not None:
+            return existing
         # The store first: what is in the records can be rebuilt from it, not the other way round.
         self.store.put_json(
             JobKeys(job.id).spec,
@@ -106,14 +117,30 @@ class Client:
                 "parents": job.parents,
                 "inputs": inputs,
                 "start_at": start_at,
+                "fingerprint": job.fingerprint,
                 "submitted": time(),
             },
         )
-        state = self.records.create(job)
-        handle: Job[ResultT] = Job(self, job.id)
-        if state is JobState.QUEUED:
+        job_id, state = self.records.create(job, reuse=reuse)
+        handle: Job[ResultT] = Job(self, job_id)
+        if job_id != job.id:
+            # Somebody submitted the same in this very moment: what only we know of must not be recovered.
+            self.store.delete(JobKeys(job.id).spec)
+        elif state is JobState.QUEUED:
             self._publish(handle.record)
         return handle
+
+    def _existing(self, job: NewJob, *, reuse: bool, keyed: bool) -> Job[Any] | None:
+        if keyed and self.records.knows(job.id):
+            record = self.records.get(job.id)
+            if record.fingerprint != job.fingerprint:
+                raise InvalidSpec(
+                    f"this key was used for job {job.id}, whose spec is another: choose a new key"
+                )
+            return Job(self, job.id, record)
+        if reuse and (job_id := self.records.same(job.fingerprint)) is not None:
+            return Job(self, job_id)
+        return None
 
     def get(self, job_id: str) -> Job[Any]:
         """A job by its id, or by enough of its beginning.
@@ -181,3 +208,9 @@ class Client:
                 f"Redis at {address} does not answer ({type(error).__name__}): start the stack with "
                 "`triptych up`, or check TRIPTYCH_REDIS_URL"
             ) from error
+
+
+def _fingerprint(spec: JobSpec[Any], inputs: Mapping[str, str]) -> str:
+    """Equal for jobs that would come to the same: spec, code, and data by content."""
+    parts = [spec.to_wire(), catalog.code_digest(spec.kind), dict(inputs)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-
 from jobs.datasets.images import ImageSet
 from jobs.datasets.named import DATA_SETS
 from jobs.errors import InvalidSpec

@@ -13,6 +13,7 @@ from jobs import catalog
 from jobs.context import Progress
 from jobs.spec import JobSpec, ResultT
 from scheduler.artifacts import JobKeys, StoredObject
+from scheduler.endings import store_ending
 from scheduler.errors import JobFailed, NotFinished, UnknownArtifact
 from scheduler.records import JobRecord
 from scheduler.states import FailureCause, JobState
@@ -205,7 +206,9 @@ class Job(Generic[ResultT]):
 
     def cancel(self) -> JobState:
         """Ends the job: at once if it has not begun, else at its next step boundary."""
-        return self._client.records.cancel(self.id)
+        state = self._client.records.cancel(self.id)
+        store_ending(self._client.store, self.record)
+        return state
 
     def read(self, key: str) -> bytes:
         """The content of any object of the job, by its key."""

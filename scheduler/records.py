@@ -5,8 +5,9 @@ and an attempt that lost its lease changes nothing, however late it wakes. The a
 token.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from jobs.context import Progress
+from jobs.context import Progress, StopReason
 from scheduler.errors import UnknownJob
 from scheduler.settings import RedisSettings
 from scheduler.states import TRANSITIONS, FailureCause, JobState
@@ -58,6 +59,9 @@ class NewJob:
     parents: Sequence[str] = ()
     inputs: dict[str, str] = field(default_factory=dict)  #: data set name -> digest that it is pinned to
     start_at: float = 0.0  #: seconds since 1970; not before this
+    fingerprint: str = ""  #: equal for jobs that would come to the same
+    #: Of a job rebuilt from the store: what is known of its past.
+    past: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class JobRecord:
     message: str
     progress: Progress | None
     cancel_requested: bool
+    preempted: bool  #: this attempt was asked to leave its slot to a more urgent job
+    fingerprint: str
 
     @classmethod
     def of(cls, fields: dict[str, str]) -> "JobRecord":
@@ -107,6 +113,8 @@ class JobRecord:
             message=fields.get("message", ""),
             progress=Progress(**json.loads(fields["progress"])) if fields.get("progress") else None,
             cancel_requested=fields.get("cancel") == "1",
+            preempted=fields.get("preempt") == fields["attempt"],
+            fingerprint=fields["fingerprint"],
         )
 
 
@@ -114,7 +122,7 @@ class JobRecord:
 class Renewal:
     """What a worker learns when it renews a lease."""
 
-    cancel: bool
+    wish: StopReason | None
     progress: Progress | None
     progressed: float | None  #: when the last report came, by Redis's clock
 
@@ -135,22 +143,34 @@ class Records:
         self._patience = patience_seconds  #: given to whoever is about to publish a message
         self._scripts: dict[str, Script] = {}
 
-    def create(self, job: NewJob) -> JobState:
-        """Enters a job as QUEUED, or as WAITING for a parent or a time. Entering it twice is harmless."""
-        state = self._run(
-            "create",
-            job.id,
-            self._patience,
-            *("kind", job.kind),
-            *("pool", job.pool),
-            *("priority", job.priority),
-            *("spec", job.spec),
-            *("attempts", job.attempts),
-            *("parents", json.dumps(list(job.parents))),
-            *("inputs", json.dumps(job.inputs)),
-            *("start_at", job.start_at),
-        )
-        return self.get(job.id).state if state == "EXISTS" else JobState(state)
+    def create(
+        self, job: NewJob, *, reuse: bool = False, ended: JobState | None = None
+    ) -> tuple[str, JobState]:
+        """Enters a job as QUEUED, or as WAITING for a parent or a time. Entering it twice is harmless.
+
+        Args:
+            job: the job.
+            reuse: whether one of the same fingerprint, finished or under way, will do as well.
+            ended: the final state of a job that is rebuilt from the store.
+
+        Returns:
+            The id of the job that does the work, and its state.
+        """
+        fields = {
+            "kind": job.kind,
+            "pool": job.pool,
+            "priority": job.priority,
+            "spec": job.spec,
+            "attempts": job.attempts,
+            "parents": json.dumps(list(job.parents)),
+            "inputs": json.dumps(job.inputs),
+            "start_at": job.start_at,
+            "fingerprint": job.fingerprint or job.id,
+            **job.past,
+        }
+        flat = [part for pair in fields.items() for part in pair]
+        job_id, state = self._run("create", job.id, self._patience, int(reuse), ended or "", *flat)
+        return job_id, JobState(state)
 
     def published(self, job_id: str) -> None:
         """Its message is in the queue."""
@@ -168,9 +188,9 @@ class Records:
         answer = self._run("renew", job_id, attempt, lease_seconds)
         if answer is None:
             return None
-        cancel, progress, progressed = answer
+        wish, progress, progressed = answer
         return Renewal(
-            cancel=cancel == "1",
+            wish=StopReason(wish) if wish else None,
             progress=Progress(**json.loads(progress)) if progress else None,
             progressed=_time(progressed),
         )
@@ -235,6 +255,10 @@ class Records:
             raise UnknownJob(f"there is no job {job_id!r}; `triptych jobs` lists them")
         return JobState(state)
 
+    def preempt(self, job_id: str, attempt: int) -> bool:
+        """Asks a running job to leave its slot at its next step boundary; False if it was asked already."""
+        return bool(self._run("preempt", job_id, attempt))
+
     def sweep(self, most: int) -> Sweep:
         """Requeues what lost its worker, releases what is due, and finds what was never published."""
         lost, unpublished = self._run("sweep", most)
@@ -284,18 +308,42 @@ class Records:
             pipeline.hgetall(f"{PREFIX}job:{job_id}")
         return [JobRecord.of(fields) for fields in pipeline.execute() if fields]
 
-    def queued(self, pool: str, for_seconds: float, most: int) -> list[str]:
-        """The longest queued jobs of a pool, if they have been so for a while, out of the first `most`."""
-        now = float(self.redis.time()[0])
-        ids = cast("list[str]", self.redis.zrange(f"{PREFIX}state:{JobState.QUEUED}", 0, most - 1))
+    def queued(self, for_seconds: float, offset: int, most: int) -> list[str]:
+        """Queued jobs, the oldest first, that have been so for a while: `most` of them are looked at."""
+        seconds, microseconds = self.redis.time()
+        now = seconds + microseconds / 1e6
+        last = offset + most - 1
+        ids = cast("list[str]", self.redis.zrange(f"{PREFIX}state:{JobState.QUEUED}", offset, last))
         pipeline = self.redis.pipeline(transaction=False)
         for job_id in ids:
-            pipeline.hmget(f"{PREFIX}job:{job_id}", "pool", "queued")
+            pipeline.hget(f"{PREFIX}job:{job_id}", "queued")
+        times = pipeline.execute()
         return [
             job_id
-            for job_id, (where, since) in zip(ids, pipeline.execute(), strict=True)
-            if where == pool and since and now - float(since) > for_seconds
+            for job_id, since in zip(ids, times, strict=True)
+            if since and now - float(since) >= for_seconds
         ]
+
+    def id_of_key(self, key: str, new_id: str) -> str:
+        """The id that an idempotency key stands for: the one it was first given, or `new_id` from now on."""
+        name = f"{PREFIX}key:{hashlib.sha256(key.encode()).hexdigest()}"
+        # One step: of two callers with the same key, both get the id of the first.
+        return cast("str | None", self.redis.set(name, new_id, nx=True, get=True)) or new_id
+
+    def same(self, fingerprint: str) -> str | None:
+        """A job of this fingerprint that has succeeded or is under way."""
+        found = cast("str | None", self.redis.hget(f"{PREFIX}fingerprints", fingerprint))
+        if found is None or self.get(found).state in (JobState.FAILED, JobState.CANCELLED):
+            return None
+        return found
+
+    def knows(self, job_id: str) -> bool:
+        """Whether there is a job of that id."""
+        return bool(self.redis.exists(f"{PREFIX}job:{job_id}"))
+
+    def running(self, pool: str) -> list[JobRecord]:
+        """The running jobs of a pool."""
+        return [record for record in self.newest(JobState.RUNNING, limit=10_000) if record.pool == pool]
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state."""

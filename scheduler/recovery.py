@@ -1,4 +1,4 @@
-"""What nobody else does: leases that ran out, jobs whose time has come, messages that were never sent."""
+"""What nobody else does: leases that ran out, times that have come, messages that were lost, preemption."""
 
 import logging
 from secrets import token_hex
@@ -7,7 +7,10 @@ from threading import Event
 from celery import Celery
 from redis.exceptions import RedisError
 
-from scheduler.queue import POOLS, PRIORITIES, publish
+from scheduler.artifacts import ArtifactStore
+from scheduler.endings import store_ending
+from scheduler.messages import LostMessages, waiting
+from scheduler.queue import POOLS, publish
 from scheduler.records import PREFIX, Records
 from scheduler.settings import LeaseSettings
 from scheduler.states import JobState
@@ -22,11 +25,14 @@ _LEADER = f"{PREFIX}leader"
 class Recovery:
     """The scheduler's loop. Several may run; one leads."""
 
-    def __init__(self, records: Records, app: Celery, settings: LeaseSettings) -> None:
+    def __init__(self, records: Records, store: ArtifactStore, app: Celery, settings: LeaseSettings) -> None:
         self._records = records
+        self._store = store
         self._app = app
         self._settings = settings
         self._token = token_hex(8)
+        self._lost_messages = LostMessages(records, settings.outbox_seconds)
+        self._waited: dict[str, int] = {}  #: the most urgent priority that waited in a pool last round
 
     def run(self, stop: Event) -> None:
         """Does a round every `sweep_seconds` until told to stop."""
@@ -43,35 +49,40 @@ class Recovery:
         for job_id in sweep.lost:
             record = self._records.get(job_id)
             logger.warning("job %s lost its worker: %s", job_id, record.state)
+            store_ending(self._store, record)
             self._tell_flower(job_id, record.message or "its worker was lost")
         for job_id in sweep.unpublished:
             self._publish(job_id)
-        self._publish_lost_messages()
+        for job_id in self._lost_messages.step():
+            logger.warning("job %s: its message was lost, sending another", job_id)
+            self._publish(job_id)
+        for pool in POOLS:
+            self._preempt(pool)
+
+    def _preempt(self, pool: str) -> None:
+        """Lets urgent jobs have the slots of less urgent ones.
+
+        Whatever still waits in a second round waits for want of a free slot. The least urgent of the running
+        jobs give way, of these the ones that began last.
+        """
+        counts = waiting(self._records.redis, pool)
+        urgent = next((priority for priority, count in enumerate(counts) if count), None)
+        waited, self._waited[pool] = self._waited.get(pool), urgent if urgent is not None else len(counts)
+        if urgent is None or waited is None or waited > urgent:
+            return
+        running = [job for job in self._records.running(pool) if job.priority > urgent]
+        # One slot for each that waits, less those that are being cleared already.
+        wanted = counts[urgent] - sum(job.preempted for job in running)
+        running.sort(key=lambda job: (job.priority, job.attempt_started or 0.0), reverse=True)
+        for job in [job for job in running if not job.preempted][: max(wanted, 0)]:
+            if self._records.preempt(job.id, job.attempt):
+                logger.info("job %s (priority %d) gives way to priority %d", job.id, job.priority, urgent)
 
     def _publish(self, job_id: str) -> None:
         record = self._records.get(job_id)
         if record.state is JobState.QUEUED:
             publish(self._app, record)
         self._records.published(job_id)
-
-    def _publish_lost_messages(self) -> None:
-        """Wakes workers for jobs that stand as queued in a pool whose queue is empty.
-
-        Their messages were lost between the broker and a worker. While a queue holds messages its workers are
-        busy, and a lost one can wait.
-        """
-        for pool in POOLS:
-            if self._waiting_messages(pool) == 0:
-                for job_id in self._records.queued(pool, self._settings.outbox_seconds, _MOST):
-                    logger.warning("job %s: its message was lost, sending another", job_id)
-                    self._publish(job_id)
-
-    def _waiting_messages(self, pool: str) -> int:
-        pipeline = self._records.redis.pipeline(transaction=False)
-        for priority in PRIORITIES:
-            # kombu's name for the list of a priority; the most urgent one has the bare name.
-            pipeline.llen(f"{pool}\x06\x16{priority}" if priority else pool)
-        return sum(pipeline.execute())
 
     def _tell_flower(self, job_id: str, why: str) -> None:
         with self._app.events.default_dispatcher() as dispatcher:

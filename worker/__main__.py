@@ -49,9 +49,10 @@ def run() -> None:
     )
     # Celery warns a superuser of pickles; this app takes JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    lease = load(LeaseSettings)
     draining = Event()
     machinery = Machinery(
-        Records(connect(redis)), ArtifactStore(store), runners, load(LeaseSettings), draining
+        Records(connect(redis), lease.outbox_seconds), ArtifactStore(store), runners, lease, draining
     )
     app = make_app(redis)
     name = f"{settings.pool}@{settings.worker_name}"

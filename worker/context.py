@@ -174,6 +174,7 @@ class WorkerContext:
                     "attempt": self._assignment.attempt,
                     "result": result.model_dump(mode="json"),
                     "seconds": round(time.time() - self._began, 3),
+                    "finished": time.time(),
                 },
             )
         )

@@ -106,23 +106,25 @@ class Attempt:
                 self._shown = line
                 self._show(line)
             self._pass_on_output(runner)
-            self._pass_on_wishes(runner, renewal.cancel)
+            self._pass_on_wishes(runner, renewal.wish)
             self._enforce_limits(runner, now - began, now - progressed_at)
         return True
 
-    def _pass_on_wishes(self, runner: Runner, cancel: bool) -> None:
-        wish = StopReason.CANCEL if cancel else None
-        if wish is None and self._machinery.draining.is_set():
+    def _pass_on_wishes(self, runner: Runner, wish: StopReason | None) -> None:
+        if wish is not StopReason.CANCEL and self._machinery.draining.is_set():
             wish = StopReason.DRAIN
         if wish is None:
             return
-        if self._wish is None:
-            self._wished_at = time.monotonic()
         if wish is not self._wish:
+            self._wished_at = time.monotonic()
             self._wish = wish
             runner.ask_to_stop(wish)
-        elif time.monotonic() - self._wished_at > self._machinery.lease.stop_seconds:
+        elif wish is not StopReason.PREEMPT and self._patience_is_over():
             runner.kill()
+
+    def _patience_is_over(self) -> bool:
+        # Only who must go is killed: a preempted job that saves nothing would lose its steps.
+        return time.monotonic() - self._wished_at > self._machinery.lease.stop_seconds
 
     def _enforce_limits(self, runner: Runner, ran: float, stalled: float) -> None:
         limits = self._limits
@@ -166,6 +168,8 @@ class Attempt:
             return self._finish(JobState.SUCCEEDED)
         if self._wish is StopReason.CANCEL:
             return self._finish(JobState.CANCELLED)
+        if outcome is not None and outcome.status == "stopped" and self._wish is StopReason.PREEMPT:
+            return self._give_back(charged=False, message="a more urgent job took its slot")
         if self._wish is StopReason.DRAIN and (outcome is None or outcome.status == "stopped"):
             return self._give_back(charged=False, message="its worker was drained")
         return self._fail(*self._failure(runner, outcome))

@@ -7,6 +7,7 @@ from celery import Celery
 from celery.exceptions import Ignore
 
 from jobs import catalog
+from scheduler.endings import store_ending
 from scheduler.errors import JobFailed
 from scheduler.queue import publish, shown
 from scheduler.records import JobRecord
@@ -46,6 +47,8 @@ def run_job(app: Celery, machinery: Machinery, worker: str, task: Any) -> str:
 
 
 def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, ending: Ending) -> str:
+    if ending.state in (JobState.FAILED, JobState.CANCELLED):
+        store_ending(machinery.store, machinery.records.get(job.id))
     if ending.state is JobState.SUCCEEDED:
         progress = machinery.records.get(job.id).progress
         return f"done · {progress.line()}" if progress else "done"

@@ -7,7 +7,7 @@ workers and tasks. Here they ask for the password like the others.
 import sys
 
 from celery.__main__ import main
-from flower.views import BaseHandler  # type: ignore[import-untyped]
+from flower.views import BaseHandler
 from tornado.web import HTTPError
 
 

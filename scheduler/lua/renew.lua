@@ -3,4 +3,8 @@
 local id, attempt, lease = unpack(ARGV)
 if not holds(id, attempt) then return false end
 redis.call('ZADD', P .. 'leases', stamp(now + tonumber(lease)), id)
-return { get(id, 'cancel') or '', get(id, 'progress') or '', get(id, 'progressed') or '' }
+local wish = ''
+-- A wish to preempt is meant for one attempt: the next one has a right to its slot again.
+if get(id, 'preempt') == attempt then wish = 'preempt' end
+if get(id, 'cancel') == '1' then wish = 'cancel' end
+return { wish, get(id, 'progress') or '', get(id, 'progressed') or '' }

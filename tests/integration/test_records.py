@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from jobs.context import Progress
+from jobs.context import Progress, StopReason
 from scheduler.errors import UnknownJob
 from scheduler.records import NewJob, Records, connect
 from scheduler.settings import RedisSettings
@@ -46,8 +46,8 @@ def test_a_new_job_is_queued_and_in_the_outbox_until_its_message_is_sent(records
 def test_entering_a_job_twice_is_harmless(records: Records) -> None:
     job_id = new_job(records)
     records.claim(job_id, "a-worker", LEASE)
-    state = records.create(NewJob(job_id, "trial.echo", "cpu", 5, "{}", 5))
-    assert state is JobState.RUNNING
+    answer = records.create(NewJob(job_id, "trial.echo", "cpu", 5, "{}", 5))
+    assert answer == (job_id, JobState.RUNNING)
     assert records.get(job_id).attempt == 1
 
 
@@ -165,7 +165,7 @@ def test_a_job_that_has_not_begun_is_cancelled_at_once(records: Records, begun: 
         assert records.cancel(job_id) is JobState.RUNNING
         renewal = records.renew(job_id, 1, LEASE)
         assert renewal is not None
-        assert renewal.cancel
+        assert renewal.wish is StopReason.CANCEL
         # Its worker dies before it can obey: the job is not run again.
         records.give_back(job_id, 1, charged=True, cause=FailureCause.WORKER_LOST)
     else:
@@ -256,3 +256,19 @@ def test_progress_is_an_event_that_a_watcher_sees(records: Records) -> None:
     assert [list(fields) for _, fields in events] == [["progress"]]
     records.settle(job_id, attempt, JobState.SUCCEEDED)
     assert [fields for _, fields in records.events(job_id, events[-1][0])] == [{"state": "SUCCEEDED"}]
+
+
+def test_a_wish_to_preempt_is_for_one_attempt(records: Records) -> None:
+    job_id, attempt = claimed(records)
+    assert records.preempt(job_id, attempt)
+    assert not records.preempt(job_id, attempt)
+    renewal = records.renew(job_id, attempt, LEASE)
+    assert renewal is not None
+    assert renewal.wish is StopReason.PREEMPT
+    records.give_back(job_id, attempt, charged=False)
+    again = records.claim(job_id, "a-worker", LEASE)
+    assert again is not None
+    assert not again.preempted
+    renewal = records.renew(job_id, again.attempt, LEASE)
+    assert renewal is not None
+    assert renewal.wish is None

@@ -1,0 +1,75 @@
+"""Redis wiped, the store kept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from triptych_trial.spec import Echo, Fail, Steps
+
+from scheduler import Client, JobFailed, JobState
+from scheduler.rebuild import rebuild
+from scheduler.settings import RedisSettings, StoreSettings
+from tests.cluster import Cluster, cluster
+from tests.servers import s3_server, wait_until
+
+
+@pytest.fixture
+def store_of_its_own(tmp_path: Path) -> Iterator[StoreSettings]:
+    with s3_server(tmp_path) as settings:
+        yield settings
+
+
+@pytest.fixture
+def running(
+    redis_settings: RedisSettings, store_of_its_own: StoreSettings, tmp_path: Path
+) -> Iterator[Cluster]:
+    with cluster(redis_settings, store_of_its_own, tmp_path, TRIPTYCH_WARM_RUNNERS="0") as built:
+        yield built
+
+
+def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) -> None:
+    client: Client = running.client()
+    running.scheduler()
+    worker = running.worker(TRIPTYCH_SLOTS="2")
+    done = [client.submit(Echo(text=str(number))) for number in range(4)]
+    failed = client.submit(Fail())
+    for job in done:
+        job.wait(60)
+    with pytest.raises(JobFailed):
+        failed.wait(60)
+    cancelled = client.submit(Steps(steps=100_000))
+    cancelled.cancel()
+    wait_until(lambda: cancelled.state.final)
+    begun = [client.submit(Steps(steps=100, seed=seed)) for seed in range(2)]
+    waiting = client.submit(Echo(after_model=begun[0].id))
+    queued = [client.submit(Steps(steps=20, seed=seed)) for seed in range(10, 12)]
+    wait_until(lambda: all(job.progress is not None and job.progress.step > 10 for job in begun))
+
+    before = {job.id: job.record for job in (*done, failed, cancelled)}
+    client.records.redis.flushdb()
+    entered = rebuild(client.records, client.store)
+
+    assert entered[JobState.SUCCEEDED] == 4
+    assert entered[JobState.FAILED] == 1
+    assert entered[JobState.CANCELLED] == 1
+    assert entered[JobState.QUEUED] == 4
+    assert entered[JobState.WAITING] == 1
+    assert sum(rebuild(client.records, client.store).values()) == 0, "twice is harmless"
+    for job in done:
+        record = client.get(job.id).record
+        assert (record.state, record.attempt) == (JobState.SUCCEEDED, before[job.id].attempt)
+    assert client.get(failed.id).record.message == before[failed.id].message
+    assert client.get(cancelled.id).state is JobState.CANCELLED
+    assert worker.poll() is None
+
+    for job in begun:
+        again = client.get(job.id)
+        assert again.wait(120).text.startswith("5050 ")
+        assert again.result().resumed_from > 5
+    assert client.get(waiting.id).wait(60).text == "hello"
+    for job in queued:
+        assert client.get(job.id).wait(60).text.startswith("210 ")
+    listed = [record.id for record in client.records.newest(limit=100)]
+    assert listed == [
+        job.id for job in (*reversed(queued), waiting, *reversed(begun), cancelled, failed, *reversed(done))
+    ]
