@@ -30,7 +30,7 @@ class PromptConnection(Connection):
     def ensure_connection(self, *arguments: Any, **keywords: Any) -> Any:
         """As kombu's, with short pauses, so that jobs go on soon after Redis is back."""
         pauses = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}
-        return super().ensure_connection(*arguments, **pauses | keywords)
+        return super().ensure_connection(*arguments, **pauses | keywords)  # type: ignore[no-untyped-call]
 
 
 class PromptAMQP(AMQP):

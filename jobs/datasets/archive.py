@@ -56,9 +56,7 @@ def _images(images: Array, where: str) -> Array:
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise BadInput(
-            f"{where} must be (count, height, width[, 1 or 3]), received {images.shape}"
-        )
+        raise BadInput(f"{where} must be (count, height, width[, 1 or 3]), received {images.shape}")
     if 0 in images.shape:
         raise BadInput(f"{where} has no image: its shape is {images.shape}")
     if images.dtype == np.uint8:

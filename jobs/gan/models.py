@@ -43,9 +43,8 @@ class Gan(Trainable):
         super().__init__(("d_loss", "g_loss"), name="gan")
         self.spec = spec
         self.generator = build_generator(spec, shape)
-        self.average = build_generator(spec, shape)
-        for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
-            mean.assign(weight)
+        #: What pictures are drawn with: the running average of the generator, or the generator itself.
+        self.average = build_generator(spec, shape) if spec.average else self.generator
         self.discriminator = build_discriminator(spec, shape)
         self.generator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
         self.discriminator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
@@ -76,12 +75,13 @@ class Gan(Trainable):
             # discriminator wins, but the non-saturating form of section 3 of the paper.
             g_loss = cross_entropy(logits, real=True)
         self.generator_optimizer.apply(tape.gradient(g_loss, weights), weights)
-        for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
-            mean.assign(mean + (1.0 - self._kept(step)) * (weight - mean))
+        if self.spec.average:
+            for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
+                mean.assign(mean + (1.0 - self._kept(step)) * (weight - mean))
         return {"d_loss": d_loss, "g_loss": g_loss}
 
     def _kept(self, step: tf.Tensor) -> tf.Tensor:
-        """How much of the running average stays: little at first, so that it forgets the initial weights."""
+        """How much of the running average stays: little at first, so that it forgets how it began."""
         done = tf.cast(step, tf.float32)
         return tf.minimum(self.spec.average, (1.0 + done) / (10.0 + done))
 

@@ -124,7 +124,7 @@ def test_one_step_is_one_adam_update_of_each_network_in_turn(tiny_images: ImageS
     """Against the mathematics written out in NumPy: the first Adam step is lr * sign(gradient), nearly."""
     spec = SPEC.model_copy(update={"average": 0.5})
     model = Gan(spec, tiny_images.shape)
-    before = {network: [np.asarray(w) for w in weights(model, network)] for network in NETWORKS}
+    before = {name: [np.asarray(w) for w in weights(model, name)] for name in NETWORKS}
     batch = {"images": tf.constant(tiny_images.images[:8])}
     step = tf.function(model.one_step, jit_compile=True)
     metrics = step(batch, tf.constant(0, tf.int64))
@@ -143,7 +143,7 @@ def test_one_step_is_one_adam_update_of_each_network_in_turn(tiny_images: ImageS
             assert moved.max() == pytest.approx(spec.learning_rate, rel=0.01)
     # At step 0 a tenth of the running average stays, whatever `average` says.
     for old, new, mean in zip(
-        before["generator"], weights(model, "generator"), weights(model, "average"), strict=True
+        before["average"], weights(model, "generator"), weights(model, "average"), strict=True
     ):
         np.testing.assert_allclose(np.asarray(mean), 0.1 * old + 0.9 * np.asarray(new), atol=1e-6)
 
