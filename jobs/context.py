@@ -39,10 +39,10 @@ class Progress:
     metrics: Mapping[str, float] = field(default_factory=dict)
     eta_seconds: float | None = None
 
-    def line(self) -> str:
-        """One line for people: `epoch 3/20 · d_loss 0.41 · ETA 2 min`."""
+    def line(self, most: int | None = None) -> str:
+        """One line for people, with `most` metrics at the most: `epoch 3/20 · d_loss 0.41 · ETA 2 min`."""
         parts = [self.stage or f"{self.step}/{self.total}"]
-        parts += [f"{name} {value:.3g}" for name, value in self.metrics.items()]
+        parts += [f"{name} {value:.3g}" for name, value in list(self.metrics.items())[:most]]
         if self.eta_seconds is not None:
             parts.append(f"ETA {duration(self.eta_seconds)}")
         return " · ".join(parts)

@@ -102,7 +102,7 @@ class Attempt:
             renewed = now
             if renewal.progressed != progressed:
                 progressed, progressed_at = renewal.progressed, now
-            if renewal.progress and (line := renewal.progress.line()) != self._shown:
+            if renewal.progress and (line := renewal.progress.line(1)) != self._shown:
                 self._shown = line
                 self._show(line)
             self._pass_on_output(runner)

@@ -51,7 +51,7 @@ def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, endi
         store_ending(machinery.store, machinery.records.get(job.id))
     if ending.state is JobState.SUCCEEDED:
         progress = machinery.records.get(job.id).progress
-        return f"done · {progress.line()}" if progress else "done"
+        return f"done · {progress.line(1)}" if progress else "done"
     if ending.state is JobState.FAILED:
         raise JobFailed(f"{ending.cause}: {ending.message}")
     if ending.state is JobState.CANCELLED:
