@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from scheduler.cli import datasets, demo, files, follow, kinds, listing, stack, submit
+from scheduler.cli import datasets, demo, files, follow, kinds, listing, recover, stack, submit
 from scheduler.cli.output import failed
 from scheduler.errors import TriptychError
 
@@ -78,6 +78,7 @@ app.command("logs", rich_help_panel=_JOBS)(follow.logs)
 app.command("cancel", rich_help_panel=_JOBS)(follow.cancel)
 app.command("artifacts", rich_help_panel=_JOBS)(files.artifacts)
 app.command("images", rich_help_panel=_JOBS)(files.images)
+app.command("recover", rich_help_panel=_JOBS)(recover.recover)
 app.command("kinds", rich_help_panel=_WITHOUT_QUEUE)(kinds.kinds)
 app.add_typer(datasets.app, name="datasets", rich_help_panel=_WITHOUT_QUEUE)
 app.command("run", rich_help_panel=_WITHOUT_QUEUE, context_settings=submit.OPEN)(submit.run)

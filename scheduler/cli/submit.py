@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from scheduler.cli.moment import seconds_since_1970
 from scheduler.cli.output import in_terminal, note, say, show_rows
 
 #: The fields of a kind are its own, so whatever is no option of ours is passed on, `--help` included.
@@ -30,6 +31,17 @@ def submit(
     after: Annotated[
         list[str] | None, typer.Option(metavar="JOB", help="Wait for this job; may be given several times.")
     ] = None,
+    start_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Not before: +SECONDS from now, or 2026-07-01T02:30.")
+    ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option("--reuse", help="Take a job that comes to the same, if one is done or under way."),
+    ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Submitting again with the same key gives the same job."),
+    ] = None,
     help_wanted: _Help = False,
 ) -> None:
     """Submit a job to the workers. In a pipe, print its id and nothing else."""
@@ -41,13 +53,18 @@ def submit(
 
     # Checked before a server is asked: a wrong spec is refused without one.
     wanted = spec_from(words, spec)
+    if key == "":
+        raise typer.BadParameter("--key is empty: give what tells this submission from others")
+    moment = seconds_since_1970(start_at) if start_at is not None else 0.0
     from scheduler.client import Client
 
-    job = Client().submit(wanted, priority=priority, after=after or ())
+    job = Client().submit(wanted, priority=priority, start_at=moment, after=after or (), reuse=reuse, key=key)
     if not in_terminal():
         say(job.id)
     elif not watch:
-        say(Text.assemble("submitted ", (job.kind, "cyan"), " ", (job.id, "bold")))
+        # With these two it may be an older job: its state says more than "submitted" would.
+        said = str(job.state) if reuse or key else "submitted"
+        say(Text.assemble(said, " ", (job.kind, "cyan"), " ", (job.id, "bold")))
         note(Text(f"follow it with `triptych watch {job.id}`", style="dim"))
     if watch:
         from scheduler.cli.follow import follow

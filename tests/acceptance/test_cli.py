@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from scheduler import Client
 from scheduler.cli import app
 from scheduler.embedded import Stack
+from scheduler.records import PREFIX
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.usefixtures("stack")
@@ -131,6 +132,43 @@ def test_images_of_a_job_without_any_are_none(tmp_path: Path) -> None:
     result = triptych("images", job_id, "--out", str(tmp_path / "out"))
     assert result.stdout == ""
     assert "no picture" in result.stderr
+
+
+def test_a_key_stands_for_one_job_and_for_one_spec() -> None:
+    first = submitted("trial.echo", "--text", "keyed", "--key", "nightly")
+    assert submitted("trial.echo", "--text", "keyed", "--key", "nightly") == first
+    result = triptych("submit", "trial.echo", "--text", "other", "--key", "nightly", code=1)
+    assert f"this key was used for job {first}" in result.stderr
+    assert submitted("trial.echo", "--text", "keyed") != first
+
+
+def test_reuse_takes_the_job_that_is_done_and_submits_where_there_is_none() -> None:
+    words = ("trial.echo", "--text", "only once", "--reuse")
+    first = submitted(*words)
+    assert submitted(*words) == first
+    assert triptych("submit", *words, "--watch").stdout.splitlines()[-1].startswith("SUCCEEDED")
+    assert submitted(*words) == first
+    assert submitted("trial.echo", "--text", "only twice", "--reuse") != first
+
+
+def test_a_job_waits_for_its_time() -> None:
+    job_id = submitted("trial.echo", "--start-at", "+3600")
+    assert Client().get(job_id).state == "WAITING"
+    triptych("cancel", job_id)
+    soon = submitted("trial.echo", "--start-at", "+1")
+    triptych("watch", soon)
+
+
+def test_recover_enters_what_redis_has_lost_and_nothing_else() -> None:
+    job_id = submitted("trial.echo", "--text", "still here")
+    triptych("watch", job_id)
+    result = triptych("recover")
+    assert result.stdout == ""
+    assert "nothing was changed" in result.stderr
+    Client().records.redis.delete(f"{PREFIX}job:{job_id}")
+    triptych("show", job_id, code=1)
+    assert triptych("recover").stdout == "SUCCEEDED\t1\n"
+    assert json.loads(triptych("show", job_id, "--json").stdout)["result"]["text"] == "still here"
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from typer.testing import CliRunner, Result
 
 from jobs import catalog
 from scheduler.cli import app
+from scheduler.cli.moment import seconds_since_1970
 from scheduler.cli.schema import fields_of
 
 COMMANDS = (
     *("demo", "up", "down", "status"),
-    *("submit", "jobs", "show", "watch", "logs", "cancel", "artifacts", "images"),
+    *("submit", "jobs", "show", "watch", "logs", "cancel", "artifacts", "images", "recover"),
     *("kinds", "datasets", "run"),
 )
 
@@ -127,6 +129,8 @@ def test_a_bad_spec_is_refused_in_one_line_before_any_server_is_asked(
     "words",
     [
         ["submit", "gan.train"],
+        ["submit", "gan.train", "--start-at", "+60", "--reuse", "--key", "tonight"],
+        ["recover"],
         ["jobs"],
         ["status"],
         ["show", "0123456789abcdef"],
@@ -169,6 +173,11 @@ def test_a_server_that_goes_away_meanwhile_is_one_line(monkeypatch: pytest.Monke
         ["submit", "gan.train", "stray"],
         ["submit", "--epochs", "3"],
         ["submit", "gan.train", "--priority", "11"],
+        ["submit", "gan.train", "--start-at", "tomorrow"],
+        ["submit", "gan.train", "--start-at", "+soon"],
+        ["submit", "gan.train", "--start-at", "+inf"],
+        ["submit", "gan.train", "--start-at", "90"],
+        ["submit", "gan.train", "--key", ""],
         ["run", "gan.train"],
         ["run", "gan.train", "--out", "o", "--data", "faces"],
         ["datasets", "upload", "faces", ".", "--size", "big"],
@@ -182,6 +191,16 @@ def test_a_command_that_is_typed_wrongly_ends_with_two(words: list[str]) -> None
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert result.stderr
+
+
+def test_a_moment_is_so_many_seconds_from_now_or_local_time_or_has_an_offset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scheduler.cli.moment.time.time", lambda: 1000.0)
+    assert seconds_since_1970("+90") == 1090.0
+    assert seconds_since_1970("2026-07-01T02:30+02:00") == 1782865800.0
+    assert seconds_since_1970("2026-07-01T00:30:00Z") == 1782865800.0
+    assert seconds_since_1970("2026-07-01T02:30") == datetime(2026, 7, 1, 2, 30).timestamp()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
