@@ -344,7 +344,7 @@ def test_advance_knows_epochs() -> None:
 
 def test_a_killed_process_ends_like_an_undisturbed_one(tiny_data: dict[str, Path], tmp_path: Path) -> None:
     """Two real processes: the first dies by SIGKILL in the middle of training, the second goes on."""
-    spec = SPEC.model_copy(update={"epochs": 300, "checkpoint_seconds": 0.0, "sample_every": 1000})
+    spec = SPEC.model_copy(update={"epochs": 200, "checkpoint_seconds": 0.0, "sample_every": 1000})
     program = (
         "import json, sys; from pathlib import Path; from jobs import catalog; from jobs.local import *\n"
         "spec = catalog.parse(json.loads(sys.argv[1]))\n"
