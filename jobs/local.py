@@ -85,14 +85,14 @@ class LocalContext:
 
     def save_sample(self, step: int, png: bytes) -> None:
         """Writes `samples/<step>.png`."""
-        _write(self._job / "samples" / f"{step:08d}.png", png)
+        _write(self._job / "samples" / f"{step:012d}.png", png)
 
     def save_artifact(self, name: str, content: bytes | Path) -> None:
         """Writes `artifacts/<name>`."""
         _write(self._artifact(self._job, name), content)
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Writes `checkpoints/<step>-1.safetensors` in the background, after the one before.
+        """Writes `checkpoints/<step>-0001.safetensors` in the background, after the one before.
 
         Raises:
             OSError: the one before could not be saved.
@@ -168,7 +168,7 @@ class LocalContext:
         return sorted(found, key=lambda path: [int(part) for part in path.stem.split("-")])
 
     def _keep(self, new: Checkpoint) -> None:
-        path = self._job / "checkpoints" / f"{new.step:08d}-1.safetensors"
+        path = self._job / "checkpoints" / f"{new.step:012d}-0001.safetensors"
         path.parent.mkdir(exist_ok=True)
         checkpoint.write(new, path)
         # Only after the new one is whole: until then the old ones are all there is.

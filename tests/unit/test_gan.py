@@ -43,8 +43,13 @@ def test_training_leaves_model_pictures_curves_and_metrics(finished: tuple[Path,
         "samples.png",
         "losses.png",
     }
-    assert [path.name for path in sorted((folder / "samples").iterdir())] == ["00000004.png", "00000006.png"]
-    assert (folder / "samples/00000006.png").read_bytes() == (folder / "artifacts/samples.png").read_bytes()
+    assert [path.name for path in sorted((folder / "samples").iterdir())] == [
+        "000000000004.png",
+        "000000000006.png",
+    ]
+    assert (folder / "samples/000000000006.png").read_bytes() == (
+        folder / "artifacts/samples.png"
+    ).read_bytes()
     assert (result.steps, result.epochs, len(result.state_sha256)) == (6, 3, 64)
     last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     assert (last["step"], last["stage"], last["d_loss"]) == (6, "epoch 3/3", result.d_loss)

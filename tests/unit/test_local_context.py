@@ -43,8 +43,8 @@ def saved(job: Path, *steps: int) -> list[Path]:
 
 def test_the_newest_two_checkpoints_are_kept_by_their_number(job: Path) -> None:
     assert [path.name for path in saved(job, 5, 99_999_999, 100_000_000)] == [
-        "100000000-1.safetensors",
-        "99999999-1.safetensors",
+        "000099999999-0001.safetensors",
+        "000100000000-0001.safetensors",
     ]
     with LocalContext(job) as context:
         found = context.load_checkpoint()
