@@ -43,7 +43,7 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
         default="mnist-5k", description="a named data set of images, or one of your own"
     )
     epochs: int | None = Field(
-        default=None, ge=1, le=100_000, description="passes over the data set; by default about 25,000 steps"
+        default=None, ge=1, le=100_000, description="passes over the data set; by default about 40,000 steps"
     )
     batch_size: int = Field(
         default=128, ge=2, le=8192, description="images a step; a smaller data set is one batch"

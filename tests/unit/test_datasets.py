@@ -291,9 +291,7 @@ def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
         raise Exception("URL fetch failure: no route to host")
 
     monkeypatch.setattr(named, "_fetch", unreachable)
-    with pytest.raises(
-        BadInput, match=r"'fashion-mnist' could not be downloaded .*no route to host.*internet"
-    ):
+    with pytest.raises(BadInput, match=r"'fashion-mnist' could not be loaded .*no route to host.*internet"):
         named.load("fashion-mnist")
 
 
@@ -301,3 +299,19 @@ def test_both_halves_of_a_download_are_used(monkeypatch: pytest.MonkeyPatch) -> 
     half = (np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.uint8))
     monkeypatch.setattr(named, "_fetch", lambda module: (half, half))
     assert len(named.load("mnist")) == 6
+
+
+def test_a_copy_of_mnist_that_was_placed_where_keras_looks_is_used_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("keras")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "datasets").mkdir()
+    images, labels = np.full((3, 28, 28), 7, np.uint8), np.array([1, 2, 3], np.uint8)
+    placed = tmp_path / "datasets/mnist.npz"
+    np.savez_compressed(placed, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    found = named.load("mnist")
+    assert found.images.shape == (6, 28, 28, 1)
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 2, 3, 1, 2, 3]
+    assert placed.exists()
