@@ -19,6 +19,7 @@ from scheduler.logs import live_output
 from scheduler.records import JobRecord, Records
 from scheduler.settings import LeaseSettings
 from scheduler.states import FailureCause, JobState
+from worker.lease import Lease
 from worker.runners import Assignment, Outcome, Runner, RunnerPool
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ logger = logging.getLogger(__name__)
 #: Seconds before a failed attempt is tried again, doubled each time.
 _RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 60.0
-#: Share of the lease after which a worker that could not renew it ends its runner: before anyone else begins.
-_FENCE = 0.7
+#: Seconds between two tries at telling Redis how an attempt ended.
+_INSIST_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -65,50 +66,43 @@ class Attempt:
         self._wished_at = 0.0
         self._shown = ""
 
-    def run(self) -> Ending:
-        """Runs the job and says how it ended."""
-        self._rescue_log(self._job.attempt - 1)
-        warm = bool(catalog.spec_type(self._job.kind).imports)
-        runner = self._machinery.runners.take(warm)
-        try:
-            runner.assign(Assignment(self._job.id, self._job.attempt, self._job.spec, self._job.inputs))
-            if not self._watch(runner):
-                return Ending(None, message="the lease was lost")
-            self._pass_on_output(runner)
-            # Upload before settling: a worker lost in between uploads again, and loses nothing.
-            self._upload_log(runner)
-            return self._settle(runner)
-        finally:
-            runner.close()
+    def run(self, claimed: float) -> Ending:
+        """Runs the job and says how it ended.
 
-    def _watch(self, runner: Runner) -> bool:
-        """Keeps the lease until the runner has ended; False if the lease was lost."""
-        lease = self._machinery.lease
-        began = renewed = progressed_at = time.monotonic()
-        progressed: float | None = None
-        while not runner.wait(lease.heartbeat_seconds):
-            now = time.monotonic()
+        Args:
+            claimed: when Redis was asked for the job, by `time.monotonic`.
+        """
+        machinery, job = self._machinery, self._job
+        # Held through everything that may take long: the log of the attempt before, and that of this one.
+        with Lease(machinery.records, job.id, job.attempt, machinery.lease, claimed) as lease:
+            self._rescue_log(job.attempt - 1)
+            runner = machinery.runners.take(warm=bool(catalog.spec_type(job.kind).imports))
             try:
-                renewal = self._machinery.records.renew(self._job.id, self._job.attempt, lease.lease_seconds)
-            except (RedisError, OSError) as error:
-                logger.warning("job %s: the lease could not be renewed: %s", self._job.id, error)
-                if now - renewed > lease.lease_seconds * _FENCE:
-                    runner.kill()
-                    return False
-                continue
-            if renewal is None:
-                runner.kill()
-                return False
-            renewed = now
-            if renewal.progressed != progressed:
+                lease.guard(runner)
+                runner.assign(Assignment(job.id, job.attempt, job.spec, job.inputs))
+                self._watch(runner, lease)
+                self._pass_on_output(runner)
+                # Upload before settling: a worker lost in between uploads again, and loses nothing.
+                self._upload_log(runner)
+                return self._settle(runner, lease)
+            finally:
+                runner.close()
+
+    def _watch(self, runner: Runner, lease: Lease) -> None:
+        """Passes on what runner and record have to say to each other, until the runner has ended."""
+        began = progressed_at = time.monotonic()
+        progressed: float | None = None
+        while not runner.wait(self._machinery.lease.heartbeat_seconds):
+            now = time.monotonic()
+            renewal = lease.latest
+            if renewal and renewal.progressed != progressed:
                 progressed, progressed_at = renewal.progressed, now
-            if renewal.progress and (line := renewal.progress.line(1)) != self._shown:
+            if renewal and renewal.progress and (line := renewal.progress.line(1)) != self._shown:
                 self._shown = line
                 self._show(line)
             self._pass_on_output(runner)
-            self._pass_on_wishes(runner, renewal.wish)
+            self._pass_on_wishes(runner, renewal.wish if renewal else None)
             self._enforce_limits(runner, now - began, now - progressed_at)
-        return True
 
     def _pass_on_wishes(self, runner: Runner, wish: StopReason | None) -> None:
         if wish is not StopReason.CANCEL and self._machinery.draining.is_set():
@@ -160,7 +154,17 @@ class Attempt:
         except (Unreachable, StoreRefused, RedisError) as error:
             logger.warning("job %s: the log of attempt %d is lost: %s", self._job.id, attempt, error)
 
-    def _settle(self, runner: Runner) -> Ending:
+    def _settle(self, runner: Runner, lease: Lease) -> Ending:
+        while not lease.lost:
+            try:
+                return self._say_how_it_ended(runner)
+            except (RedisError, OSError) as error:
+                # Until Redis has heard it: said twice, it does no harm.
+                logger.warning("job %s: its end could not be told: %s", self._job.id, error)
+                time.sleep(_INSIST_SECONDS)
+        return Ending(None, message="the lease was lost")
+
+    def _say_how_it_ended(self, runner: Runner) -> Ending:
         outcome = runner.outcome()
         if outcome is not None and outcome.status == "lost":
             return Ending(None, message=outcome.message)

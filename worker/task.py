@@ -1,14 +1,18 @@
 """The Celery task of every kind of job: claim, supervise, say how it ended."""
 
 import logging
+import time
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery
 from celery.exceptions import Ignore
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from jobs import catalog
 from scheduler.endings import store_ending
-from scheduler.errors import JobFailed
+from scheduler.errors import JobFailed, UnknownJob
 from scheduler.queue import publish, shown
 from scheduler.records import JobRecord
 from scheduler.states import JobState
@@ -35,15 +39,26 @@ def run_job(app: Celery, machinery: Machinery, worker: str, task: Any) -> str:
         JobFailed: the job failed, so Flower shows it as failed.
     """
     job_id = task.request.id
-    job = machinery.records.claim(job_id, worker, machinery.lease.lease_seconds)
+    asked = time.monotonic()
+    try:
+        job = machinery.records.claim(job_id, worker, machinery.lease.lease_seconds)
+    except (RedisError, OSError) as error:
+        # The message is spent; the scheduler finds the job without one, and sends another.
+        logger.warning("job %s could not be claimed: %s", job_id, error)
+        raise Ignore from None
     if job is None:
         _correct_flower(machinery, task, job_id)
         raise Ignore
     logger.info("job %s (%s): attempt %d", job.id, job.kind, job.attempt)
     _show(task, job, "starting")
-    ending = Attempt(machinery, job, lambda line: _show(task, job, line)).run()
+    ending = Attempt(machinery, job, lambda line: _show(task, job, line)).run(asked)
     logger.info("job %s: attempt %d ended: %s %s", job.id, job.attempt, ending.state, ending.message)
-    return _conclude(app, machinery, task, job, ending)
+    try:
+        return _conclude(app, machinery, task, job, ending)
+    except (RedisError, OSError, OperationalError) as error:
+        # What matters is in the record by now, and the scheduler publishes what is left to publish.
+        logger.warning("job %s: its end is not shown: %s", job.id, error)
+        raise Ignore from None
 
 
 def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, ending: Ending) -> str:
@@ -66,10 +81,13 @@ def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, endi
 
 def _show(task: Any, job: JobRecord, line: str) -> None:
     # An event of Celery's own kind of "started", so that Flower keeps state, start time and revocation right.
-    task.send_event("task-STARTED", name=job.kind, args="", kwargs=shown(job.spec), result=line)
+    # A line that is lost while Redis is away is followed by another; it must not end the job.
+    with suppress(RedisError, OSError, OperationalError):
+        task.send_event("task-STARTED", name=job.kind, args="", kwargs=shown(job.spec), result=line)
 
 
 def _correct_flower(machinery: Machinery, task: Any, job_id: str) -> None:
     # The worker has announced a start that does not happen.
-    if machinery.records.get(job_id).state is JobState.CANCELLED:
-        task.send_event("task-revoked", terminated=False, signum=None, expired=False)
+    with suppress(RedisError, OSError, OperationalError, UnknownJob):
+        if machinery.records.get(job_id).state is JobState.CANCELLED:
+            task.send_event("task-revoked", terminated=False, signum=None, expired=False)
