@@ -5,12 +5,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import urllib3
 from minio import Minio
-from minio.error import S3Error
+from minio.error import MinioException, S3Error
 
 from jobs.names import checked_name, checked_path
 from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
@@ -51,9 +53,13 @@ class JobKeys:
         return f"{self.folder}logs/"
 
     @property
-    def metrics(self) -> str:
-        """One line a report."""
-        return f"{self.folder}metrics.jsonl"
+    def all_metrics(self) -> str:
+        """Folder of the metrics."""
+        return f"{self.folder}metrics/"
+
+    def metrics(self, attempt: int) -> str:
+        """One line a report, from the job's first step on, as one attempt tells it."""
+        return f"{self.all_metrics}{attempt:04d}.jsonl"
 
     @property
     def checkpoints(self) -> str:
@@ -63,6 +69,11 @@ class JobKeys:
     def checkpoint(self, step: int, attempt: int) -> str:
         """A checkpoint; zeros in front, so that the order of keys is the order of steps."""
         return f"{self.checkpoints}{step:012d}-{attempt:04d}.safetensors"
+
+    def attempt_of(self, checkpoint: str) -> int:
+        """The attempt that wrote a checkpoint, from its key; 0 for one that is not named like this."""
+        number = checkpoint.removesuffix(".safetensors").rpartition("-")[2]
+        return int(number) if number.isdecimal() else 0
 
     @property
     def samples(self) -> str:
@@ -126,18 +137,19 @@ class ArtifactStore:
         self.settings = settings
         endpoint, secure = settings.endpoint
         self._bucket = settings.s3_bucket
+        self._http = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=5, read=60),
+            maxsize=16,
+            # Together about 6 s: a restarting server is waited for; a missing one is said to be missing.
+            retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
+        )
         self._minio = Minio(
             endpoint,
             access_key=settings.s3_access_key.get_secret_value(),
             secret_key=settings.s3_secret_key.get_secret_value(),
             region=settings.s3_region,
             secure=secure,
-            http_client=urllib3.PoolManager(
-                timeout=urllib3.Timeout(connect=5, read=60),
-                maxsize=16,
-                # Together about 6 s: a restarting server is waited for; a missing one is said to be missing.
-                retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
-            ),
+            http_client=self._http,
         )
 
     def ensure_bucket(self) -> None:
@@ -162,7 +174,22 @@ class ArtifactStore:
 
     def put_json(self, key: str, data: Any) -> None:
         """Writes JSON."""
-        self.put(key, json.dumps(data, indent=2, sort_keys=True).encode(), "application/json")
+        self.put(key, _as_json(data), "application/json")
+
+    def put_new_json(self, key: str, data: Any) -> bool:
+        """Writes JSON unless there is an object of that key, in one step; False if there is."""
+        with self._speaking(key):
+            # The SDK's `put_object` takes no condition; an address that it has signed does.
+            address = self._minio.presigned_put_object(self._bucket, key, expires=timedelta(minutes=10))
+            headers = {"If-None-Match": "*", "Content-Type": "application/json"}
+            response = self._http.request("PUT", address, body=_as_json(data), headers=headers)
+        if response.status == HTTPStatus.PRECONDITION_FAILED:
+            return False
+        if response.status != HTTPStatus.OK:
+            raise StoreRefused(
+                f"the S3 server at {self.settings.s3_url} answered {response.status} to {key!r}"
+            )
+        return True
 
     def get(self, key: str) -> bytes:
         """Reads an object.
@@ -232,6 +259,9 @@ class ArtifactStore:
             raise StoreRefused(
                 f"the S3 server at {self.settings.s3_url} answered {error.code}: {error.message}"
             ) from error
+        except MinioException as error:
+            # Not in S3's own words: a proxy in between, or a server whose disk is full.
+            raise StoreRefused(f"the S3 server at {self.settings.s3_url} answered: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, OSError) and error.filename:
                 raise  # the local disk, not the server
@@ -239,3 +269,7 @@ class ArtifactStore:
                 f"the S3 server at {self.settings.s3_url} does not answer: is it running? "
                 f"({type(error).__name__})"
             ) from error
+
+
+def _as_json(data: Any) -> bytes:
+    return json.dumps(data, indent=2, sort_keys=True).encode()

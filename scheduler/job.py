@@ -180,10 +180,8 @@ class Job(Generic[ResultT]):
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every report, oldest first."""
-        try:
-            lines = self._client.store.get(self._keys.metrics).decode().splitlines()
-        except UnknownArtifact:
-            return []
+        key = self._metrics_key()
+        lines = self._client.store.get(key).decode().splitlines() if key else []
         return [json.loads(line) for line in lines]
 
     def download(self, folder: str | Path) -> list[Path]:
@@ -191,8 +189,11 @@ class Job(Generic[ResultT]):
         store = self._client.store
         keys = [item.key for item in store.under(self._keys.artifacts)]
         keys += [item.key for item in store.under(self._keys.samples)]
-        keys += [key for key in (self._keys.metrics, self._keys.result, self._keys.spec) if store.exists(key)]
-        return self._copy(keys, folder)
+        keys += [key for key in (self._keys.result, self._keys.spec) if store.exists(key)]
+        copied = self._copy(keys, folder)
+        if key := self._metrics_key():
+            copied.append(store.get_file(key, Path(folder) / "metrics.jsonl"))
+        return copied
 
     def download_images(self, folder: str | Path) -> list[Path]:
         """Copies the pictures that `images` shows into a folder."""
@@ -213,6 +214,14 @@ class Job(Generic[ResultT]):
     def read(self, key: str) -> bytes:
         """The content of any object of the job, by its key."""
         return self._client.store.get(key)
+
+    def _metrics_key(self) -> str | None:
+        """The metrics of the attempt that left the result, or else of the newest that has any."""
+        store = self._client.store
+        if self.state is JobState.SUCCEEDED:
+            key = self._keys.metrics(store.get_json(self._keys.result)["attempt"])
+            return key if store.exists(key) else None
+        return max((item.key for item in store.under(self._keys.all_metrics)), default=None)
 
     def _image_keys(self) -> list[str]:
         keys = [item.key for item in self.samples()]

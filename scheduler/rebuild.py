@@ -14,7 +14,7 @@ from scheduler.states import JobState
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPT = re.compile(r"checkpoints/\d+-(\d+)\.safetensors$|logs/(\d+)\.log$")
+_ATTEMPT = re.compile(r"checkpoints/\d+-(\d+)\.safetensors$|logs/(\d+)\.log$|metrics/(\d+)\.jsonl$")
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,17 @@ def look(store: ArtifactStore, job_id: str) -> Found | None:
     except UnknownArtifact:
         return None
     names = [item.key for item in store.under(keys.folder)]
-    attempts = [int(match[1] or match[2]) for name in names if (match := _ATTEMPT.search(name))]
+    attempts = [int(match[1] or match[2] or match[3]) for name in names if (match := _ATTEMPT.search(name))]
     # An attempt that has left no trace may still run somewhere, so its number must not come again.
     past = {"attempt": str(max(attempts) + 1 if attempts else 1), "created": f"{spec['submitted']:.6f}"}
-    if keys.result in names:
-        result = store.get_json(keys.result)
-        return Found(spec, JobState.SUCCEEDED, past | {"attempt": str(result["attempt"])} | _finished(result))
+    # The ending first: it is written once the record has ended, a result shortly before that, maybe too late.
     if keys.ending in names:
         ending = store.get_json(keys.ending)
         said = {name: str(ending[name]) for name in ("cause", "message", "attempt")}
         return Found(spec, JobState(ending["state"]), past | said | _finished(ending))
+    if keys.result in names:
+        result = store.get_json(keys.result)
+        return Found(spec, JobState.SUCCEEDED, past | {"attempt": str(result["attempt"])} | _finished(result))
     return Found(spec, None, past)
 
 

@@ -195,6 +195,11 @@ class Records:
             progressed=_time(progressed),
         )
 
+    def holds(self, job_id: str, attempt: int) -> bool:
+        """Whether this attempt still has the job; by the time of the answer it may not."""
+        state, newest = cast("list[str]", self.redis.hmget(f"{PREFIX}job:{job_id}", "state", "attempt"))
+        return (state, newest) == (JobState.RUNNING, str(attempt))
+
     def report(self, job_id: str, attempt: int, progress: Progress) -> bool:
         """Writes progress; False if this attempt has lost the job."""
         text = json.dumps(

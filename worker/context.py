@@ -23,7 +23,7 @@ from scheduler.records import Records, connect
 from scheduler.settings import RedisSettings, StoreSettings, WorkerSettings, load
 from worker.datasets import DataSetCache
 from worker.runners import Assignment
-from worker.uploads import Uploads
+from worker.uploads import Uploads, patiently
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ class WorkerContext:
         self._newest: Progress | None = None
         self._wish: StopReason | None = None
         self._lost = False
-        self._began = time.time()
+        self._began = time.monotonic()
+        self._passed_over: list[str] = []  #: checkpoints that cannot be used
         Thread(target=self._report_newest, daemon=True, name="reports").start()
 
     # What the job calls.
@@ -109,31 +110,25 @@ class WorkerContext:
 
     def load_checkpoint(self) -> Checkpoint | None:
         """See `JobContext.load_checkpoint`."""
-        keys = sorted((item.key for item in self._store.under(self._keys.checkpoints)), reverse=True)
-        for key in keys:
-            path = self._store.get_file(key, self.folder / "resumed.safetensors")
+        keys = patiently(self._checkpoint_keys)
+        for key in reversed(keys):
             try:
-                checkpoint = read(path, digest_of_spec(self._spec))
-            except DamagedCheckpoint as damage:
+                return self._go_on_from(key)
+            except (DamagedCheckpoint, UnknownArtifact) as damage:
                 logger.warning("checkpoint %s is passed over: %s", key, damage)
-                continue
-            finally:
-                path.unlink(missing_ok=True)
-            logger.warning("goes on from step %d (%s)", checkpoint.step, key)
-            self._restore_metrics(checkpoint.step)
-            return checkpoint
+                self._passed_over.append(key)
         if keys:
             logger.warning("no checkpoint is usable: begins anew")
         return None
 
     def image_set(self, name: str) -> ImageSet:
         """See `JobContext.image_set`."""
-        return self._data_sets.load(name, self._assignment.inputs)
+        return patiently(lambda: self._data_sets.load(name, self._assignment.inputs))
 
     def spec_of(self, job_id: str) -> JobSpec[Any]:
         """See `JobContext.spec_of`."""
         try:
-            stored: Mapping[str, Any] = self._store.get_json(JobKeys(job_id).spec)
+            stored: Mapping[str, Any] = patiently(lambda: self._store.get_json(JobKeys(job_id).spec))
         except UnknownArtifact:
             raise BadInput(f"there is no job {job_id!r} in the store") from None
         return catalog.parse(stored["spec"])
@@ -141,8 +136,10 @@ class WorkerContext:
     def artifact_of(self, job_id: str, name: str) -> Path:
         """See `JobContext.artifact_of`."""
         path = self.folder / "inputs" / job_id / name
+        if path.exists():
+            return path
         try:
-            return path if path.exists() else self._store.get_file(JobKeys(job_id).artifact(name), path)
+            return patiently(lambda: self._store.get_file(JobKeys(job_id).artifact(name), path))
         except UnknownArtifact:
             raise BadInput(f"job {job_id} has no artifact {name!r}") from None
 
@@ -154,7 +151,7 @@ class WorkerContext:
 
     def complete(self) -> bool:
         """Whether an earlier attempt has finished the work, and was lost before it could say so."""
-        return self._assignment.attempt > 1 and self._store.exists(self._keys.result)
+        return self._assignment.attempt > 1 and patiently(lambda: self._store.exists(self._keys.result))
 
     def finish(self, result: JobResult) -> None:
         """Stores everything, the result last: its existence means complete.
@@ -163,22 +160,19 @@ class WorkerContext:
             LostLease: another attempt runs the job.
         """
         self.flush()
-        if self._newest and not self._send(self._newest):
-            raise LostLease(f"attempt {self._assignment.attempt} has lost job {self._assignment.job_id}")
-        self._uploads.add(
-            lambda: self._store.put_json(
-                self._keys.result,
-                {
-                    "job": self._assignment.job_id,
-                    "kind": self._spec.kind,
-                    "attempt": self._assignment.attempt,
-                    "result": result.model_dump(mode="json"),
-                    "seconds": round(time.time() - self._began, 3),
-                    "finished": time.time(),
-                },
-            )
-        )
-        self._uploads.flush()
+        self._hold()
+        content = {
+            "job": self._assignment.job_id,
+            "kind": self._spec.kind,
+            "attempt": self._assignment.attempt,
+            "result": result.model_dump(mode="json"),
+            "seconds": round(time.monotonic() - self._began, 3),
+            "finished": time.time(),
+        }
+        # The first result stands. Between the look at the lease and the write this process may have slept for
+        # as long as one likes, and whoever has read a result must never see another.
+        if not patiently(lambda: self._store.put_new_json(self._keys.result, content)):
+            logger.warning("there is a result already, which stands")
 
     def flush(self) -> None:
         """Waits until everything saved so far is in the store, metrics.jsonl included."""
@@ -189,7 +183,9 @@ class WorkerContext:
         self._metrics_uploaded = time.monotonic()
         if self._metrics.exists():
             content = self._metrics.read_bytes()
-            self._uploads.add(lambda: self._store.put(self._keys.metrics, content, "application/jsonl"))
+            # Each attempt has a file of its own: a late write of one touches no other's.
+            key = self._keys.metrics(self._assignment.attempt)
+            self._uploads.add(lambda: self._store.put(key, content, "application/jsonl"))
 
     def _store_checkpoint(self, checkpoint: Checkpoint) -> None:
         key = self._keys.checkpoint(checkpoint.step, self._assignment.attempt)
@@ -197,16 +193,36 @@ class WorkerContext:
         try:
             write(checkpoint, path)
             self._store.put_file(key, path)
-            # Only after the new one is there.
-            for old in sorted(item.key for item in self._store.under(self._keys.checkpoints))[:-_KEPT]:
+            # Only after the new one is there. Those that were passed over count for nothing, whatever their
+            # step: they must not push out one that is whole.
+            whole = [key for key in self._checkpoint_keys() if key not in self._passed_over]
+            for old in (*whole[:-_KEPT], *self._passed_over):
                 self._store.delete(old)
+            self._passed_over.clear()
         finally:
             path.unlink(missing_ok=True)
             self._saving.clear()
 
-    def _restore_metrics(self, step: int) -> None:
+    def _checkpoint_keys(self) -> list[str]:
+        return sorted(item.key for item in self._store.under(self._keys.checkpoints))
+
+    def _go_on_from(self, key: str) -> Checkpoint:
+        checkpoint = patiently(lambda: self._read_checkpoint(key))
+        patiently(lambda: self._restore_metrics(self._keys.attempt_of(key), checkpoint.step))
+        logger.warning("goes on from step %d (%s)", checkpoint.step, key)
+        return checkpoint
+
+    def _read_checkpoint(self, key: str) -> Checkpoint:
+        path = self._store.get_file(key, self.folder / "resumed.safetensors")
+        try:
+            return read(path, digest_of_spec(self._spec))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _restore_metrics(self, attempt: int, step: int) -> None:
+        """Begins with the lines of the attempt that wrote the checkpoint, which go at least as far."""
         with suppress(UnknownArtifact):
-            lines = self._store.get(self._keys.metrics).decode().splitlines(keepends=True)
+            lines = self._store.get(self._keys.metrics(attempt)).decode().splitlines(keepends=True)
             self._metrics.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
 
     def _report_newest(self) -> None:
@@ -219,6 +235,19 @@ class WorkerContext:
                 with suppress(RedisError, OSError):
                     self._lost = not self._send(newest)
                     sent = newest
+
+    def _hold(self) -> None:
+        """Waits until Redis has the last report and says whose the job is; the worker ends the waiting."""
+        job_id, attempt = self._assignment.job_id, self._assignment.attempt
+        while True:
+            try:
+                held = self._send(self._newest) if self._newest else self._records.holds(job_id, attempt)
+                break
+            except (RedisError, OSError) as error:
+                logger.warning("Redis does not answer, asking again: %s", error)
+                time.sleep(_REPORT_SECONDS)
+        if not held:
+            raise LostLease(f"attempt {attempt} has lost job {job_id}")
 
     def _send(self, progress: Progress) -> bool:
         return self._records.report(self._assignment.job_id, self._assignment.attempt, progress)

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from queue import Queue
 from threading import Event, Thread
+from typing import TypeVar
 
 from scheduler.errors import StoreRefused, Unreachable
 
 logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 #: Seconds between tries while the store is away. The job's own limits end the waiting.
 _BACKOFF = (0.5, 1.0, 2.0, 5.0)
@@ -47,7 +49,7 @@ class Uploads:
             task = self._queue.get()
             try:
                 if task is not None and self._failure is None:
-                    _patiently(task)
+                    patiently(task)
             except Exception as error:
                 self._failure = error
             finally:
@@ -58,7 +60,8 @@ class Uploads:
             raise self._failure
 
 
-def _patiently(task: Callable[[], None]) -> None:
+def patiently(task: Callable[[], _T]) -> _T:
+    """Does something with the store, and waits for a store that is away: the job's own limits end it."""
     tries = 0
     while True:
         try:
