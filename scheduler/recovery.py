@@ -5,10 +5,12 @@ from secrets import token_hex
 from threading import Event
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from scheduler.artifacts import ArtifactStore
 from scheduler.endings import store_ending
+from scheduler.errors import UnknownJob
 from scheduler.messages import LostMessages, waiting
 from scheduler.queue import POOLS, publish
 from scheduler.records import PREFIX, Records
@@ -40,8 +42,11 @@ class Recovery:
             try:
                 if self._leads():
                     self.round()
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, OperationalError) as error:
                 logger.warning("Redis does not answer, trying again: %s", error)
+            except UnknownJob as error:
+                # Its record went while the round lasted: somebody has emptied Redis.
+                logger.warning("a record is gone: %s", error)
 
     def round(self) -> None:
         """Does what is due now."""
