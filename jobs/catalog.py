@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import getmembers, isclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from jobs.context import JobContext
@@ -76,6 +77,26 @@ def parse(data: Mapping[str, Any]) -> AnySpec:
     return spec_type(kind).model_validate_json(json.dumps(fields))
 
 
+def smallest(kind: str) -> AnySpec:
+    """A spec of a kind that is done in seconds, for tests over the catalogue: `SMALLEST` of its family.
+
+    Raises:
+        InvalidSpec: its family names none.
+    """
+    package = families()[kind.partition(".")[0]]
+    for spec in getattr(import_module(f"{package}.spec"), "SMALLEST", ()):
+        if spec.kind == kind:
+            found: AnySpec = spec
+            return found
+    raise InvalidSpec(f"{package}.spec names no spec of {kind} in SMALLEST: give one that is done in seconds")
+
+
+def action(kind: str) -> ModuleType:
+    """The module that does the work of a kind."""
+    family, _, name = kind.partition(".")
+    return import_module(f"{families()[family]}.{name}")
+
+
 def run(spec: JobSpec[ResultT], context: JobContext) -> ResultT:
     """Does the work of a spec and returns its result.
 
@@ -84,8 +105,7 @@ def run(spec: JobSpec[ResultT], context: JobContext) -> ResultT:
         Diverged: training left the finite numbers.
         Stopped: it was asked to stop, and did, at a step boundary.
     """
-    family, _, action = spec.kind.partition(".")
-    module = import_module(f"{families()[family]}.{action}")
+    module = action(spec.kind)
     result: ResultT = module.run(spec, context)
     if not isinstance(result, JobResult):
         raise TypeError(f"{module.__name__}.run returned {type(result).__name__}, not a JobResult")

@@ -88,3 +88,16 @@ DEMO = TrainGan(
     discriminator_units=(256,),
     learning_rate=5e-4,
 )
+
+#: One spec of each kind that trains, done in seconds: what the tests over the catalogue run.
+SMALLEST = (
+    TrainGan(
+        dataset="digits",
+        epochs=12,
+        batch_size=256,
+        latent_dim=5,
+        generator_units=(7,),
+        discriminator_units=(6,),
+        seed=3,
+    ),
+)

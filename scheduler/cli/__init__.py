@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from scheduler.cli import datasets, demo, files, follow, kinds, listing, recover, stack, submit
+from scheduler.cli import datasets, demo, files, follow, kinds, listing, recover, stack, submit, verify
 from scheduler.cli.output import failed
 from scheduler.errors import TriptychError
 
@@ -82,6 +82,9 @@ app.command("recover", rich_help_panel=_JOBS)(recover.recover)
 app.command("kinds", rich_help_panel=_WITHOUT_QUEUE)(kinds.kinds)
 app.add_typer(datasets.app, name="datasets", rich_help_panel=_WITHOUT_QUEUE)
 app.command("run", rich_help_panel=_WITHOUT_QUEUE, context_settings=submit.OPEN)(submit.run)
+app.command("verify-resume", rich_help_panel=_WITHOUT_QUEUE, context_settings=submit.OPEN)(
+    verify.verify_resume
+)
 
 
 def main() -> None:

@@ -33,6 +33,18 @@ def spec_from(words: Sequence[str], file: Path | None = None) -> AnySpec:
     return catalog.parse(data)
 
 
+def spec_of(words: Sequence[str]) -> AnySpec:
+    """The spec in `KIND --field value ...` or `FILE.json --field value ...`; `-` is standard input.
+
+    Raises:
+        BadParameter: the words are not of that form.
+        InvalidSpec: the spec is refused.
+    """
+    if words and (words[0].endswith(".json") or words[0] == "-"):
+        return spec_from(words[1:], Path(words[0]))
+    return spec_from(words)
+
+
 def split_kind(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """(kind, the rest), or (None, all) where no kind comes first."""
     if words and not words[0].startswith("--"):

@@ -12,7 +12,11 @@ from scheduler.cli.output import in_terminal, note, say, show_rows
 #: The fields of a kind are its own, so whatever is no option of ours is passed on, `--help` included.
 OPEN = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
-_Help = Annotated[bool, typer.Option("--help", help="Show this, and after a KIND its own fields.")]
+Help = Annotated[bool, typer.Option("--help", help="Show this, and after a KIND its own fields.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=PATH", help="A data set of your own: a folder of images, or an .npz."),
+]
 
 
 def submit(
@@ -42,12 +46,12 @@ def submit(
         str | None,
         typer.Option(metavar="TEXT", help="Submitting again with the same key gives the same job."),
     ] = None,
-    help_wanted: _Help = False,
+    help_wanted: Help = False,
 ) -> None:
     """Submit a job to the workers. In a pipe, print its id and nothing else."""
-    words = _words(context, kind)
+    words = typed_words(context, kind)
     if help_wanted:
-        _show_help(context, words)
+        show_help(context, words)
         return
     from scheduler.cli.fields import spec_from
 
@@ -79,45 +83,48 @@ def run(
         typer.Argument(metavar="KIND|FILE --FIELD VALUE ...", help="A kind with fields, or a spec as JSON."),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where everything goes.")] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="A data set of your own: a folder of images, or an .npz."),
-    ] = None,
-    help_wanted: _Help = False,
+    data: Data = None,
+    help_wanted: Help = False,
 ) -> None:
     """Run a spec here and now, in a folder: no queue, no servers."""
-    words = _words(context, target)
+    words = typed_words(context, target)
     if help_wanted:
-        _show_help(context, words)
+        show_help(context, words)
         return
     if out is None:
         raise typer.BadParameter("say where the files shall go: --out FOLDER")
-    from scheduler.cli.fields import spec_from
+    from scheduler.cli.fields import spec_of
 
-    first = Path(words[0]) if words else None
-    if first is not None and (first.suffix == ".json" or words[0] == "-"):
-        spec = spec_from(words[1:], first)
-    else:
-        spec = spec_from(words)
+    spec = spec_of(words)
     from scheduler.cli.running import run_showing
 
-    result = run_showing(spec, out, dict(_named_path(item) for item in data or ()))
+    result = run_showing(spec, out, named_paths(data))
     show_rows(("", ""), [(name, str(value)) for name, value in result.model_dump(mode="json").items()])
     note(f"everything is in {out}")
 
 
-def _named_path(text: str) -> tuple[str, Path]:
-    name, given, path = text.partition("=")
-    if not (name and given and path):
-        raise typer.BadParameter(f"--data takes NAME=PATH, received {text!r}")
-    return name, Path(path)
+def named_paths(items: list[str] | None) -> dict[str, Path]:
+    """What `--data` names.
+
+    Raises:
+        BadParameter: something is not of the form NAME=PATH.
+    """
+    found = {}
+    for text in items or ():
+        name, given, path = text.partition("=")
+        if not (name and given and path):
+            raise typer.BadParameter(f"--data takes NAME=PATH, received {text!r}")
+        found[name] = Path(path)
+    return found
 
 
-def _words(context: typer.Context, first: str | None) -> list[str]:
+def typed_words(context: typer.Context, first: str | None) -> list[str]:
+    """All that is no option of ours, from the kind on."""
     return [*([first] if first is not None else []), *context.args]
 
 
-def _show_help(context: typer.Context, words: list[str]) -> None:
+def show_help(context: typer.Context, words: list[str]) -> None:
+    """The help of a command, and after a kind that kind's fields."""
     typer.echo(context.get_help())
     from jobs import catalog
     from scheduler.cli.kinds import show_fields

@@ -18,7 +18,7 @@ from scheduler.cli.schema import fields_of
 COMMANDS = (
     *("demo", "up", "down", "status"),
     *("submit", "jobs", "show", "watch", "logs", "cancel", "artifacts", "images", "recover"),
-    *("kinds", "datasets", "run"),
+    *("kinds", "datasets", "run", "verify-resume"),
 )
 
 
@@ -179,6 +179,9 @@ def test_a_server_that_goes_away_meanwhile_is_one_line(monkeypatch: pytest.Monke
         ["submit", "gan.train", "--start-at", "90"],
         ["submit", "gan.train", "--key", ""],
         ["run", "gan.train"],
+        ["verify-resume"],
+        ["verify-resume", "gan.train", "--kills", "0"],
+        ["verify-resume", "gan.train", "--data", "faces"],
         ["run", "gan.train", "--out", "o", "--data", "faces"],
         ["datasets", "upload", "faces", ".", "--size", "big"],
         ["jobs", "--limit", "0"],

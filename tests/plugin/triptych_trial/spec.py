@@ -42,3 +42,21 @@ class Look(JobSpec[TrialResult], kind="trial.look"):
     """Looks at a data set."""
 
     dataset: DataSetName
+
+
+class WalkResult(JobResult):
+    """What a walk has come to."""
+
+    steps: int
+    state_sha256: str
+
+
+class Walk(JobSpec[WalkResult], kind="trial.walk"):
+    """A training without TensorFlow, whose resume can be broken in a way of one's choice."""
+
+    steps: int = Field(default=60, ge=1)
+    fault: Literal["none", "unsaved", "unseeded", "order", "bug"] = "none"
+    checkpoint_seconds: float = Field(default=30, ge=0)
+
+
+SMALLEST = (Walk(),)
