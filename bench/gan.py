@@ -16,12 +16,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
+from bench.stack import running_stack
 from jobs.context import Progress, StopReason
 from jobs.datasets import named
 from jobs.errors import Stopped
 from jobs.gan.models import build_discriminator, build_generator
 from jobs.gan.spec import TrainGan
 from jobs.local import LocalContext, run_locally
+from scheduler import Client
 
 #: The same data, networks, optimizers, batch and losses on both sides.
 SPEC = TrainGan(dataset="mnist-5k", average=0.0, epochs=100_000, sample_every=1_000, checkpoint_seconds=5)
@@ -122,17 +124,39 @@ def triptych_steps_per_second(spec: TrainGan = SPEC, seconds: float = 10.0) -> f
     raise RuntimeError("training ended before it was measured; give it more epochs")
 
 
+def queue_steps_per_second(client: Client, spec: TrainGan = SPEC, seconds: float = 10.0) -> float:
+    """Steps a second of a job on a worker, by its own reports: progress, pictures, checkpoints included."""
+    job = client.submit(spec)
+    try:
+        while job.progress is None:
+            time.sleep(0.1)
+        time.sleep(seconds)
+    finally:
+        job.cancel()
+    for _ in job.updates(60):
+        pass
+    first, last = job.metrics()[0], job.metrics()[-1]
+    return (last["step"] - first["step"]) / (last["time"] - first["time"])
+
+
 def main(times: int = 5, seconds: float = 8.0) -> None:
-    tutorial, triptych = [], []
-    for _ in range(times):
-        tutorial.append(tutorial_steps_per_second(seconds=seconds))
-        triptych.append(triptych_steps_per_second(seconds=seconds))
-        print(f"  tutorial {tutorial[-1]:.1f}, gan.train {triptych[-1]:.0f} steps/s", flush=True)
-    slow, fast = statistics.median(tutorial), statistics.median(triptych)
-    print(f"classic GAN, batch {SPEC.batch_size}, median of {times}:")
-    print(f"  tutorial's loop   {slow:8.1f} steps/s")
-    print(f"  gan.train         {fast:8.1f} steps/s")
-    print(f"  ratio             {fast / slow:8.1f}")
+    tutorial, local, queue = [], [], []
+    with running_stack() as client:
+        time.sleep(8)  # until the spare runners are ready
+        for _ in range(times):
+            tutorial.append(tutorial_steps_per_second(seconds=seconds))
+            local.append(triptych_steps_per_second(seconds=seconds))
+            queue.append(queue_steps_per_second(client, seconds=seconds))
+            print(
+                f"  tutorial {tutorial[-1]:.1f}, in a folder {local[-1]:.0f}, through the queue {queue[-1]:.0f}",
+                flush=True,
+            )
+    slow = statistics.median(tutorial)
+    print(f"classic GAN, batch {SPEC.batch_size}, the same mathematics, steps/s, median of {times}:")
+    print(f"  tutorial's loop                {slow:8.1f}")
+    for name, measured in (("gan.train in a folder", local), ("gan.train through the queue", queue)):
+        fast = statistics.median(measured)
+        print(f"  {name:30} {fast:8.1f}   {fast / slow:5.1f} times the tutorial's")
 
 
 if __name__ == "__main__":

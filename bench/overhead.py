@@ -60,7 +60,22 @@ def bare_celery_tasks_per_second() -> float:
     url = load(RedisSettings).redis_url.get_secret_value()
     app = bare_app(url)
     worker = subprocess.Popen(
-        [sys.executable, *"-m celery -A bench.overhead:bare worker -P threads -c 1 -Q bare".split()],
+        [
+            sys.executable,
+            *[
+                "-m",
+                "celery",
+                "-A",
+                "bench.overhead:bare",
+                "worker",
+                "-P",
+                "threads",
+                "-c",
+                "1",
+                "-Q",
+                "bare",
+            ],
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

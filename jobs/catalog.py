@@ -6,7 +6,6 @@ this folder and whatever other distributions name under the entry point group `t
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -73,8 +72,7 @@ def parse(data: Mapping[str, Any]) -> AnySpec:
     kind = fields.pop("kind", None)
     if not isinstance(kind, str):
         raise InvalidSpec(f"a spec needs a field 'kind': one of {', '.join(kinds())}")
-    # Through JSON text: there, and only there, a list may stand for a tuple.
-    return spec_type(kind).model_validate_json(json.dumps(fields))
+    return spec_type(kind).model_validate(fields)
 
 
 def smallest(kind: str) -> AnySpec:
