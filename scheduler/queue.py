@@ -50,9 +50,7 @@ def make_app(settings: RedisSettings) -> Celery:
             # Ten levels in exact order: kombu keeps a list for each and asks them in this order.
             "priority_steps": list(PRIORITIES),
             "queue_order_strategy": "priority",
-            # Messages are acknowledged at once, so this only bounds the loss of one that a worker took and
-            # died with; a second copy is harmless, since only one claim succeeds.
-            "visibility_timeout": 60,
+            "visibility_timeout": settings.visibility_seconds,
             "socket_timeout": settings.redis_timeout,
             "socket_connect_timeout": settings.redis_timeout,
             "socket_keepalive": True,

@@ -43,6 +43,9 @@ class RedisSettings(_Settings):
     redis_url: SecretStr = Field(description="redis://:password@host:port/0, or rediss:// for TLS")
     #: Longer than a busy server ever takes; shorter than a lease, so that a worker notices in time.
     redis_timeout: float = Field(default=5.0, gt=0, description="seconds to wait for an answer")
+    #: Messages are acknowledged at once, so this only bounds the loss of one that a worker took and died
+    #: with; a second copy is harmless, since only one claim succeeds.
+    visibility_seconds: float = Field(default=60.0, gt=0, description="until a taken message comes back")
 
 
 class StoreSettings(_Settings):
