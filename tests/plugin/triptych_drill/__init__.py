@@ -1,0 +1,1 @@
+"""A family of one job, to train while everything around it fails."""
