@@ -114,5 +114,6 @@ def _digest(checkpoint: Checkpoint) -> str:
 
 
 def _contiguous(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    array = np.asarray(array)  # NumPy makes a number of an array without dimensions wherever it can
     # Not np.ascontiguousarray, which turns a scalar into a vector.
     return array if array.flags.c_contiguous else array.copy(order="C")
