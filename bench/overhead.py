@@ -59,23 +59,9 @@ def jobs_per_second(client: Client) -> float:
 def bare_celery_tasks_per_second() -> float:
     url = load(RedisSettings).redis_url.get_secret_value()
     app = bare_app(url)
+    module = ["-m", "celery", "-A", "bench.overhead:bare", "worker"]
     worker = subprocess.Popen(
-        [
-            sys.executable,
-            *[
-                "-m",
-                "celery",
-                "-A",
-                "bench.overhead:bare",
-                "worker",
-                "-P",
-                "threads",
-                "-c",
-                "1",
-                "-Q",
-                "bare",
-            ],
-        ],
+        [sys.executable, *module, "-P", "threads", "-c", "1", "-Q", "bare"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
