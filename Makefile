@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench up down clean
+.PHONY: demo test lint bench chaos up down clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,14 @@ test: lint  ## everything that must be green: lint, types, import rules, tests
 
 bench: $(STAMP)  ## speed as ratios, measured side by side
 	$(BIN)/python -m bench
+
+# Workers, schedulers, Redis and the S3 server are killed, stopped, cut off, filled and lied to all the while.
+MINUTES ?= 10
+JOBS ?= 200
+FAULTS ?= 100
+SEED ?= 1
+chaos: $(STAMP)  ## jobs under faults for MINUTES (0: until FAULTS are done); prints a tally, fails on a breach
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --jobs $(JOBS) --faults $(FAULTS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) dist build

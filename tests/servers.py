@@ -76,13 +76,18 @@ def running(service: Service, log: Path) -> Iterator[Process]:
 @contextmanager
 def redis_server(folder: Path) -> Iterator[RedisSettings]:
     """A Redis of its own, with a password."""
+    service = redis_service(folder)
+    with running(service, folder / "redis.log"):
+        yield RedisSettings(redis_url=SecretStr(service.url))
+
+
+def redis_service(folder: Path) -> RedisServer:
+    """The service behind `redis_server`, not yet started."""
     try:
         program = programs.redis_server()
     except StackError as error:
         missing(str(error))
-    service = RedisServer(program, folder / "redis", free_port(), "a-password-of-tests")
-    with running(service, folder / "redis.log"):
-        yield RedisSettings(redis_url=SecretStr(service.url))
+    return RedisServer(program, folder / "redis", free_port(), "a-password-of-tests")
 
 
 @contextmanager
