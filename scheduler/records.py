@@ -301,13 +301,11 @@ class Records:
         self, state: JobState | None = None, kind: str | None = None, limit: int = 50, offset: int = 0
     ) -> list[JobRecord]:
         """Records by state and kind, the newest first; the cost grows with what is asked for, not history."""
-        indices = [f"{PREFIX}state:{state}"] if state else []
-        indices += [f"{PREFIX}kind:{kind}"] if kind else []
-        last = offset + limit - 1
-        if len(indices) == 2:
-            ids = cast("list[str]", self.redis.zinter(indices, aggregate="MAX"))[::-1][offset : last + 1]
+        if state:
+            index = f"{PREFIX}state:{state}:{kind}" if kind else f"{PREFIX}state:{state}"
         else:
-            ids = cast("list[str]", self.redis.zrevrange((indices or [f"{PREFIX}all"])[0], offset, last))
+            index = f"{PREFIX}kind:{kind}" if kind else f"{PREFIX}all"
+        ids = cast("list[str]", self.redis.zrevrange(index, offset, offset + limit - 1))
         pipeline = self.redis.pipeline(transaction=False)
         for job_id in ids:
             pipeline.hgetall(f"{PREFIX}job:{job_id}")

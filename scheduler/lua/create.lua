@@ -17,7 +17,7 @@ redis.call('HSET', record(id), 'id', id, 'state', state, 'attempt', 0, 'failures
 redis.call('ZADD', P .. 'all', fields.created, id)
 redis.call('ZADD', P .. 'ids', 0, id)
 redis.call('ZADD', P .. 'kind:' .. fields.kind, fields.created, id)
-redis.call('ZADD', P .. 'state:' .. state, fields.created, id)
+for _, index in ipairs(indices(state, fields.kind)) do redis.call('ZADD', index, fields.created, id) end
 if ended ~= '' then return { id, state } end
 local start_at = tonumber(fields.start_at)
 if start_at > now then redis.call('ZADD', P .. 'delayed', stamp(start_at), id) end

@@ -12,13 +12,16 @@ local function announce(id, ...)
   redis.call('XADD', P .. 'events:' .. id, 'MAXLEN', '~', 1000, '*', ...)
 end
 
+-- The indices by state: of all jobs, and of those of one kind, so that no list is ever made by intersecting two.
+local function indices(state, kind) return { P .. 'state:' .. state, P .. 'state:' .. state .. ':' .. kind } end
+
 -- The one place where a state changes.
 local function move(id, to)
-  local from = get(id, 'state')
+  local from, kind, created = unpack(redis.call('HMGET', record(id), 'state', 'kind', 'created'))
   if not from or not ALLOWED[from .. '>' .. to] then return false end
   redis.call('HSET', record(id), 'state', to, 'changed', stamp(now))
-  redis.call('ZREM', P .. 'state:' .. from, id)
-  redis.call('ZADD', P .. 'state:' .. to, get(id, 'created'), id)
+  for _, index in ipairs(indices(from, kind)) do redis.call('ZREM', index, id) end
+  for _, index in ipairs(indices(to, kind)) do redis.call('ZADD', index, created, id) end
   announce(id, 'state', to)
   return true
 end
