@@ -1,9 +1,9 @@
-"""Runs every measurement, or those that are named: `python -m bench [overhead] [gan]`."""
+"""Runs every measurement, or those that are named: `python -m bench [overhead] [gan] ...`."""
 
 import subprocess
 import sys
 
-MEASUREMENTS = ("overhead", "gan")
+MEASUREMENTS = ("overhead", "gan", "checkpoints")
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"== {name}", flush=True)

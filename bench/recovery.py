@@ -1,0 +1,117 @@
+"""How long a job stands still when what runs it is killed or asked to end, at default settings.
+
+    python -m bench.recovery
+
+Two workers, one job. The time runs from the signal to the first step that another process does after it.
+"""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.stack import PLUGIN
+
+sys.path.insert(0, str(PLUGIN))
+from triptych_drill.spec import DrillResult, Train
+
+from scheduler import Job
+from tests.cluster import Cluster, cluster
+from tests.servers import redis_server, s3_server, wait_until
+
+TIMES = 10
+STEP_SECONDS = 0.05
+
+
+class Ward:
+    """Two workers, and a job that one of them runs."""
+
+    def __init__(self, built: Cluster) -> None:
+        self._cluster = built
+        self._journal = Path()
+        self._job: Job[DrillResult] | None = None
+        self.workers = {name: self._start(name) for name in ("worker-a", "worker-b")}
+
+    def strike(self, number: int, blow: Callable[["Ward"], object]) -> float:
+        """Seconds without a step, of a job that was struck for the first time."""
+        self._journal = self._cluster.folder / f"journal-{blow.__name__}-{number}"
+        spec = Train(steps=1_000_000, step_seconds=STEP_SECONDS, journal=str(self._journal))
+        job = self._job = self._cluster.client().submit(spec)
+        # Until there are checkpoints, and the worker that was ended the last time is back.
+        wait_until(lambda: len(self._lines()) > 100)
+        before, victim, began = self.process(), self.worker(), time.monotonic()
+        blow(self)
+        while self.process() == before:
+            time.sleep(0.005)
+        stood = time.monotonic() - began
+        job.cancel()
+        wait_until(lambda: job.state.final)
+        if blow is not kill_runner:
+            victim.wait()
+            name = next(name for name, worker in self.workers.items() if worker is victim)
+            self.workers[name] = self._start(name)
+        return stood
+
+    def process(self) -> int:
+        """The process that did the last step."""
+        wait_until(lambda: bool(self._lines()))
+        return int(self._lines()[-1].split()[0])
+
+    def worker(self) -> "subprocess.Popen[bytes]":
+        """The worker that runs the job."""
+        assert self._job
+        return self.workers[self._job.record.worker.partition("@")[2]]
+
+    def _start(self, name: str) -> "subprocess.Popen[bytes]":
+        return self._cluster.worker(TRIPTYCH_WORKER_NAME=name, TRIPTYCH_SLOTS="1", TRIPTYCH_WARM_RUNNERS="0")
+
+    def _lines(self) -> list[str]:
+        if not self._journal.exists():
+            return []
+        return self._journal.read_text().rpartition("\n")[0].splitlines()
+
+
+def kill_worker(ward: Ward) -> None:
+    ward.worker().kill()
+
+
+def kill_runner(ward: Ward) -> None:
+    os.kill(ward.process(), signal.SIGKILL)
+
+
+def drain(ward: Ward) -> None:
+    ward.worker().terminate()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="triptych-bench-") as name:
+        folder = Path(name)
+        os.environ["TRIPTYCH_HOME"] = str(folder / "home")
+        os.environ["PYTHONPATH"] = os.pathsep.join((str(PLUGIN), os.environ.get("PYTHONPATH", "")))
+        with (
+            redis_server(folder) as redis,
+            s3_server(folder) as store,
+            cluster(redis, store, folder) as built,
+        ):
+            built.scheduler()
+            ward = Ward(built)
+            for title, blow in (
+                ("kill -9 of the runner", kill_runner),
+                ("SIGTERM to the worker", drain),
+                ("kill -9 of the worker", kill_worker),
+            ):
+                stood = [ward.strike(number, blow) for number in range(TIMES)]
+                print(
+                    f"{title}: the job stands still for {statistics.median(stood):.2f} s, "
+                    f"at worst {max(stood):.2f} s ({TIMES} times)",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
