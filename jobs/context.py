@@ -83,7 +83,7 @@ class JobContext(Protocol):
         """Serialises and keeps a checkpoint in the background, at most one at a time."""
 
     def checkpoint_in_flight(self) -> bool:
-        """Whether an earlier checkpoint is still being saved; then a periodic one is better skipped."""
+        """Whether a periodic checkpoint is better skipped: one is being saved, or cost much just now."""
 
     def load_checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint of this job that is whole, or None. Drops metrics of later steps."""

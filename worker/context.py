@@ -33,6 +33,9 @@ _REPORT_SECONDS = 0.5
 _METRICS_SECONDS = 10.0
 #: Checkpoints kept: the newest, and one to fall back to.
 _KEPT = 2
+#: A save that took this many seconds or more is followed by so many times as long without a periodic one, at
+#: most these seconds: a store that was slow for once must not leave a job without checkpoints.
+_LONG_SAVE, _REST, _LONGEST_REST = 1.0, 30.0, 600.0
 
 
 class LostLease(Exception):
@@ -53,6 +56,7 @@ class WorkerContext:
         self._data_sets = DataSetCache(self._store, settings.cache)
         self._uploads = Uploads()
         self._saving = Event()
+        self._rests_until = 0.0
         self._metrics = folder.parent / "metrics.jsonl"
         self._metrics_uploaded = time.monotonic()
         self._newest: Progress | None = None
@@ -106,7 +110,9 @@ class WorkerContext:
 
     def checkpoint_in_flight(self) -> bool:
         """See `JobContext.checkpoint_in_flight`."""
-        return self._saving.is_set()
+        # Serialising and uploading take processors from training: a gigabyte every 30 s would cost a quarter
+        # of it where the store is on the same machine (docs/decisions.md).
+        return self._saving.is_set() or time.monotonic() < self._rests_until
 
     def load_checkpoint(self) -> Checkpoint | None:
         """See `JobContext.load_checkpoint`."""
@@ -190,6 +196,7 @@ class WorkerContext:
     def _store_checkpoint(self, checkpoint: Checkpoint) -> None:
         key = self._keys.checkpoint(checkpoint.step, self._assignment.attempt)
         path = self.folder.parent / "checkpoint.safetensors"
+        began = time.monotonic()
         try:
             write(checkpoint, path)
             self._store.put_file(key, path)
@@ -199,6 +206,9 @@ class WorkerContext:
             for old in (*whole[:-_KEPT], *self._passed_over):
                 self._store.delete(old)
             self._passed_over.clear()
+            took = time.monotonic() - began
+            rest = min(_REST * took, _LONGEST_REST) if took >= _LONG_SAVE else 0.0
+            self._rests_until = time.monotonic() + rest
         finally:
             path.unlink(missing_ok=True)
             self._saving.clear()
