@@ -190,8 +190,7 @@ class Striker:
         return True
 
     def _one(self, members: list[Member], random: Random) -> Member | None:
-        member = random.choice(members)
-        return member if member.up else None
+        return next((member for member in random.sample(members, len(members)) if member.up), None)
 
     def _signal(self, members: list[Member], random: Random, number: signal.Signals) -> bool:
         member = self._one(members, random)

@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 #: Different trainings; more jobs than that repeat their seeds, so that few undisturbed runs have to be made.
 _SEEDS = 20
 #: So slow that the jobs last as long as the faults.
-_STEP_SECONDS = 0.1
+_STEP_SECONDS = 0.05
 #: How long the jobs may take to end once no fault comes any more.
 _PATIENCE = 180.0
 #: Seconds until a fault is given up that finds nothing to strike.
