@@ -32,6 +32,7 @@ from jobs.gan.spec import TrainGan
 from jobs.state import snapshot
 from jobs.training import Trainable, train
 from worker.context import _LONG_SAVE, _LONGEST_REST, _REST, WorkerContext
+from worker.runner import SWITCH_SECONDS
 from worker.runners import Assignment
 
 #: Between two checkpoints, as jobs have it unless told otherwise.
@@ -190,6 +191,7 @@ def bare_upload(context: Metered, size: int, folder: Path, times: int = 3) -> fl
 
 
 def main() -> None:
+    sys.setswitchinterval(SWITCH_SECONDS)  # as a runner does
     wanted = sys.argv[1:] or ("gan", "dense")
     with running_stack():
         if "gan" in wanted:
