@@ -26,7 +26,7 @@ from worker.failures import classify
 from worker.runners import Assignment, Outcome
 
 _PR_SET_PDEATHSIG = 1
-#: Seconds after which a thread must let another one run Python. With the usual 5 ms, training stands still for
+#: Seconds after which a thread lets another one run Python. With the usual 5 ms, training stands still for
 #: 13 to 32 ms while a checkpoint is handed to the thread that uploads it; with this, for 5 to 10 ms.
 SWITCH_SECONDS = 0.0005
 
