@@ -31,7 +31,7 @@ def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) 
     client: Client = running.client()
     running.scheduler()
     worker = running.worker(TRIPTYCH_SLOTS="2")
-    done = [client.submit(Echo(text=str(number))) for number in range(4)]
+    done = [client.submit(Echo(text=str(number))) for number in range(6)]
     failed = client.submit(Fail())
     for job in done:
         job.wait(60)
@@ -42,17 +42,19 @@ def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) 
     wait_until(lambda: cancelled.state.final)
     begun = [client.submit(Steps(steps=100, seed=seed)) for seed in range(2)]
     waiting = client.submit(Echo(after_model=begun[0].id))
-    queued = [client.submit(Steps(steps=20, seed=seed)) for seed in range(10, 12)]
+    queued = [client.submit(Steps(steps=20, seed=seed)) for seed in range(10, 19)]
     wait_until(lambda: all(job.progress is not None and job.progress.step > 10 for job in begun))
 
     before = {job.id: job.record for job in (*done, failed, cancelled)}
     client.records.redis.flushdb()
     entered = rebuild(client.records, client.store)
 
-    assert entered[JobState.SUCCEEDED] == 4
+    assert sum(entered.values()) == 20
+
+    assert entered[JobState.SUCCEEDED] == 6
     assert entered[JobState.FAILED] == 1
     assert entered[JobState.CANCELLED] == 1
-    assert entered[JobState.QUEUED] == 4
+    assert entered[JobState.QUEUED] == 11
     assert entered[JobState.WAITING] == 1
     assert sum(rebuild(client.records, client.store).values()) == 0, "twice is harmless"
     for job in done:
