@@ -1,6 +1,7 @@
 """Finished jobs cost nothing: what a list or a round of recovery takes grows with what is due."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from triptych_trial.spec import Echo
@@ -11,8 +12,16 @@ from scheduler.queue import make_app
 from scheduler.records import NewJob, Records
 from scheduler.recovery import Recovery
 from scheduler.settings import LeaseSettings, RedisSettings, StoreSettings
+from tests.servers import redis_server
 
 DUE = 3
+
+
+@pytest.fixture
+def redis_settings(tmp_path: Path) -> Iterator[RedisSettings]:
+    """A server of its own: what other tests have left running would be counted as well."""
+    with redis_server(tmp_path) as settings:
+        yield settings
 
 
 @pytest.fixture
