@@ -115,7 +115,7 @@ class DataSetKeys:
         return f"{self.folder}current.json"
 
     def content(self, digest: str) -> str:
-        """The images, addressed by the SHA-256 of the file."""
+        """The images, addressed by the digest of their content."""
         return f"{self.folder}{checked_path(digest, 'digest')}.npz"
 
 

@@ -88,7 +88,7 @@ class Job(Generic[ResultT]):
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         # From now on, not from the start: the record that is read next is newer than what went before.
-        last = "$" if self.record.state.final else self._client.records.newest_event(self.id)
+        last = self._client.records.newest_event(self.id)
         yield self.record
         while not self.record.state.final:
             if deadline is not None and time.monotonic() >= deadline:

@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
@@ -46,7 +47,7 @@ def main() -> None:
     assignment = Assignment(**json.loads(lines.get()))
     outcome = _run(assignment, folder, lines)
     partial = folder / "outcome.json.part"
-    partial.write_text(json.dumps(outcome.__dict__))
+    partial.write_text(json.dumps(asdict(outcome)))
     partial.rename(folder / "outcome.json")
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from queue import Queue
-from threading import Event, Thread
+from threading import Thread
 from typing import TypeVar
 
 from scheduler.errors import StoreRefused, Unreachable
@@ -21,9 +21,8 @@ class Uploads:
 
     def __init__(self) -> None:
         # Bounded: a job that makes files faster than they can be stored waits, rather than fill the memory.
-        self._queue: Queue[Callable[[], None] | None] = Queue(maxsize=64)
+        self._queue: Queue[Callable[[], None]] = Queue(maxsize=64)
         self._failure: Exception | None = None
-        self._idle = Event()
         Thread(target=self._work, daemon=True, name="uploads").start()
 
     def add(self, task: Callable[[], None]) -> None:
@@ -48,7 +47,7 @@ class Uploads:
         while True:
             task = self._queue.get()
             try:
-                if task is not None and self._failure is None:
+                if self._failure is None:
                     patiently(task)
             except Exception as error:
                 self._failure = error
