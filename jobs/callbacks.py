@@ -1,4 +1,4 @@
-"""What happens between two chunks of training: the count of steps, samples, reports, checkpoints, stops."""
+"""What happens between two chunks of training: counting, judging, reports, checkpoints, stops."""
 
 import math
 import time
@@ -11,7 +11,10 @@ import numpy as np
 from jobs.checkpoint import Checkpoint
 from jobs.context import JobContext, Progress
 from jobs.errors import Diverged, Stopped
+from jobs.ledger import Ledger
 from jobs.state import restore
+
+AtEpochEnd = Callable[[int, int], Mapping[str, float] | None]
 
 #: At most about two reports a second, however short the epochs.
 REPORT_SECONDS = 0.5
@@ -25,17 +28,20 @@ class Advance(keras.callbacks.Callback):
     Attributes:
         step: steps done.
         total: steps in all.
-        means: each metric's mean over the epoch so far.
+        means: each metric's mean over the epoch so far; at its end, what it was judged by, too.
+        judged: whether the epoch was judged just now.
+        remark: what befell the training just now.
     """
 
-    def __init__(self, steps_per_epoch: int, epochs: int, history: np.ndarray[Any, Any]) -> None:
+    def __init__(self, steps_per_epoch: int, epochs: int) -> None:
         super().__init__()
         self.steps_per_epoch = steps_per_epoch
         self.epochs = epochs
         self.total = steps_per_epoch * epochs
         self.step = 0
         self.means: dict[str, float] = {}
-        self._history = history  # float32 (epochs, metrics)
+        self.judged = False
+        self.remark = ""
 
     @property
     def epochs_done(self) -> int:
@@ -53,21 +59,29 @@ class Advance(keras.callbacks.Callback):
         return f"epoch {(self.step - 1) // self.steps_per_epoch + 1}/{self.epochs}"
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Counts, and looks at the numbers before anything is made of them.
-
-        Raises:
-            Diverged: a metric is not finite.
-        """
+        """Counts."""
         self.step = int(self.model.step.numpy())
         self.means = {name: float(value) for name, value in (logs or {}).items()}
-        for name, value in self.means.items():
+        self.judged, self.remark = False, ""
+
+    def check(self, values: Mapping[str, float]) -> None:
+        """Looks at numbers before anything is made of them.
+
+        Raises:
+            Diverged: one is not finite.
+        """
+        for name, value in values.items():
             if not math.isfinite(value):
                 raise Diverged(
                     f"training diverged: {name} is {value} in {self.stage}, by step {self.step}; "
                     "a smaller learning rate may help"
                 )
-        if self.at_epoch_end:
-            self._history[self.epochs_done - 1] = list(self.means.values())
+
+    def skip_to_epoch_end(self) -> None:
+        """Leaves the rest of the epoch out, and forgets the numbers of what was done of it."""
+        if not self.at_epoch_end:
+            self.step = (self.epochs_done + 1) * self.steps_per_epoch
+        self.means = {name: value for name, value in self.means.items() if math.isfinite(value)}
 
 
 class Restore(keras.callbacks.Callback):
@@ -82,18 +96,58 @@ class Restore(keras.callbacks.Callback):
         restore(self.model, self._state)
 
 
-class Samples(keras.callbacks.Callback):
-    """Calls back at the end of each epoch, for pictures of the work in progress."""
+class Judge(keras.callbacks.Callback):
+    """Looks at the numbers after each chunk; at the end of an epoch, enters them and calls back.
 
-    def __init__(self, advance: Advance, at_epoch_end: Callable[[int, int], None] | None) -> None:
+    Args:
+        advance: where the training is.
+        ledger: takes the means and judgements of each epoch, and the best checkpoint.
+        at_epoch_end: called with (epochs done, steps done); returns what the epoch is judged by, or nothing.
+        checkpoint: makes one.
+        rollback: what to do when the training diverged, if it is not to end.
+    """
+
+    def __init__(
+        self,
+        advance: Advance,
+        ledger: Ledger,
+        at_epoch_end: AtEpochEnd | None,
+        checkpoint: Callable[[], Checkpoint],
+        rollback: Callable[[Diverged], None] | None,
+    ) -> None:
         super().__init__()
         self._advance = advance
-        self._call = at_epoch_end
+        self._ledger = ledger
+        self._call = at_epoch_end or (lambda epoch, step: None)
+        self._checkpoint = checkpoint
+        self._rollback = rollback
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Calls back."""
-        if self._call is not None and self._advance.at_epoch_end:
-            self._call(self._advance.epochs_done, self._advance.step)
+        """Looks.
+
+        Raises:
+            Diverged: a number is not finite, or whoever was called back said so; and there is no going back.
+        """
+        try:
+            self._advance.check(self._advance.means)
+            if self._advance.at_epoch_end:
+                self._end_epoch()
+        except Diverged as diverged:
+            if self._rollback is None:
+                raise
+            self._rollback(diverged)
+
+    def _end_epoch(self) -> None:
+        advance, epoch = self._advance, self._advance.epochs_done - 1
+        self._ledger.history[epoch] = list(advance.means.values())
+        judgement = {
+            name: float(value) for name, value in (self._call(epoch + 1, advance.step) or {}).items()
+        }
+        advance.check(judgement)
+        advance.means |= judgement
+        advance.judged = bool(judgement)
+        if self._ledger.judge(epoch, judgement):
+            self._ledger.best = self._checkpoint()
 
 
 class Report(keras.callbacks.Callback):
@@ -113,9 +167,11 @@ class Report(keras.callbacks.Callback):
         self._started = self._started or (now, advance.step)
         silence = now - self._reported
         due = silence >= (REPORT_SECONDS if advance.at_epoch_end else LONGEST_SILENCE)
-        if due or advance.step == advance.total:
+        # A judgement costs more than a report, and none may be missing in metrics.jsonl.
+        if due or advance.judged or advance.remark or advance.step == advance.total:
             self._reported = now
-            progress = Progress(advance.step, advance.total, advance.stage, advance.means, self._eta(now))
+            stage = f"{advance.stage}, {advance.remark}" if advance.remark else advance.stage
+            progress = Progress(advance.step, advance.total, stage, advance.means, self._eta(now))
             self._context.report(progress)
 
     def _eta(self, now: float) -> float | None:

@@ -31,11 +31,13 @@ class Checkpoint:
         arrays: every variable by a unique name: weights, optimizer slots, seed states, metrics.
         metadata: versions and whatever else is worth knowing about the file; `spec` holds the
             digest of the spec that it belongs to.
+        best: the best checkpoint so far, a file of its own; None if there is none, or if it is this one.
     """
 
     step: int
     arrays: Mapping[str, np.ndarray[Any, Any]]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    best: "Checkpoint | None" = None
 
 
 def digest_of_spec(spec: "JobSpec[Any]") -> str:

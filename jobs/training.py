@@ -7,17 +7,20 @@ the result: data order and random draws follow from (seed, step) alone, and ever
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from jobs.callbacks import Advance, Report, Restore, Samples, Save, Stop
+from jobs.best import Best
+from jobs.callbacks import Advance, AtEpochEnd, Judge, Report, Restore, Save, Stop
 from jobs.checkpoint import Checkpoint, digest_of_spec, digest_of_state
 from jobs.context import JobContext
+from jobs.divergence import Rollback
+from jobs.ledger import Ledger, of_the_model
 from jobs.pace import Pace
 from jobs.spec import JobSpec
 from jobs.state import restore, snapshot
@@ -114,7 +117,12 @@ class Trained:
 
     Attributes:
         steps: steps done in all attempts.
-        history: each metric's mean by epoch, float32 (epochs,).
+        history: each metric's mean by epoch, float32 (epochs,); NaN for an epoch that diverged in its middle.
+        judged: each judged metric by epoch, float32 (epochs,); NaN where there was none.
+        best_step: steps done at the end of the best epoch; None if none was asked for or judged.
+        best_value: what it was judged by.
+        best: its variables by name, for `jobs.state.restore`; None also if its checkpoint was damaged.
+        rollbacks: how often it went back to the best weights.
         seconds: time that this attempt trained, compiling included.
         steps_per_second: of this attempt, compiling included; 0 if there was nothing left to train.
         state_sha256: digest of the final state.
@@ -122,6 +130,11 @@ class Trained:
 
     steps: int
     history: Mapping[str, Array]
+    judged: Mapping[str, Array]
+    best_step: int | None
+    best_value: float | None
+    best: Mapping[str, Array] | None
+    rollbacks: int
     seconds: float
     steps_per_second: float
     state_sha256: str
@@ -144,7 +157,10 @@ def train(
     checkpoint_seconds: float = 30,
     jit: bool = True,
     pace: Pace | None = None,
-    at_epoch_end: Callable[[int, int], None] | None = None,
+    at_epoch_end: AtEpochEnd | None = None,
+    judged: Sequence[str] = (),
+    best: Best | None = None,
+    on_divergence: Literal["fail", "rollback"] = "fail",
 ) -> Trained:
     """Trains a model to the end, from the newest checkpoint of the job if there is one.
 
@@ -158,30 +174,39 @@ def train(
         checkpoint_seconds: time between checkpoints.
         jit: whether XLA compiles the loop.
         pace: chooses the length of the chunks.
-        at_epoch_end: called with (epochs done, steps done) after each epoch.
+        at_epoch_end: called with (epochs done, steps done) after each epoch. It may return metrics, which
+            join the reports and are kept by epoch, and raise `Diverged`; what it returns must follow from
+            the model's state and its arguments alone.
+        judged: the names that it may return.
+        best: keep the best checkpoint, by one of these metrics.
+        on_divergence: whether to fail, or to go on with the best weights and half the learning rate, three
+            times at most (`jobs.divergence`).
 
     Raises:
-        Diverged: a metric is not finite.
+        Diverged: a metric is not finite, or `at_epoch_end` said so, and there is no going back.
         Stopped: asked to stop; the checkpoint is saved.
         DamagedCheckpoint: the checkpoint is of another model.
+        BadInput: a rollback is asked for, and a learning rate follows a schedule.
+        ValueError: `best` names a metric that is not judged, or a rollback has no `best` to go back to.
     """
+    _check(judged, best, on_divergence)
     model.place(data, batch_size)
     model.compile(jit_compile=jit)  # before the state is looked at: it adds a metric
     count = len(next(iter(data.values())))
-    history = np.full((epochs, len(model.metric_names)), np.nan, dtype=np.float32)
-    advance = Advance(count // batch_size, epochs, history)
+    advance = Advance(count // batch_size, epochs)
+    ledger = Ledger(epochs, advance.steps_per_epoch, model.metric_names, judged, best)
+    rollback = Rollback(model, ledger, advance) if on_divergence == "rollback" else None
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
     metadata = {**versions, "kind": spec.kind, "spec": digest_of_spec(spec)}
 
     def checkpoint() -> Checkpoint:
-        # The history is the loop's own state; its copy stays as it is while the original fills up.
-        return Checkpoint(advance.step, {**snapshot(model), "loop/history": history.copy()}, metadata)
+        best_so_far = None if ledger.best_step == advance.step else ledger.best
+        return Checkpoint(advance.step, {**snapshot(model), **ledger.arrays()}, metadata, best_so_far)
 
     found = context.load_checkpoint()
     if found is not None:
-        state = dict(found.arrays)
-        history[:] = state.pop("loop/history")
-        restore(model, state)
+        ledger.restore(found)
+        restore(model, of_the_model(found.arrays))
         advance.step = found.step
     first, started = advance.step, time.monotonic()
     if first < advance.total:
@@ -189,13 +214,13 @@ def train(
         callbacks = [
             pace,
             advance,
-            Samples(advance, at_epoch_end),
+            Judge(advance, ledger, at_epoch_end, checkpoint, rollback),
             Report(advance, context),
             Save(checkpoint, context, checkpoint_seconds),
             Stop(advance, checkpoint, context),
         ]
         if found is not None:
-            callbacks.append(Restore(state))
+            callbacks.append(Restore(of_the_model(found.arrays)))
         model.feed(_chunks(advance, pace, spec.seed, count))
         model.fit(
             tf.data.Dataset.range(advance.total - first).with_options(_options()),
@@ -206,25 +231,37 @@ def train(
         )
         context.save_checkpoint(checkpoint())
     seconds = time.monotonic() - started
+    history, judgements = ledger.by_name()
     return Trained(
         steps=advance.step,
-        history={name: history[:, number] for number, name in enumerate(model.metric_names)},
+        history=history,
+        judged=judgements,
+        best_step=ledger.best_step,
+        best_value=ledger.best_value,
+        best=None if ledger.best is None else of_the_model(ledger.best.arrays),
+        rollbacks=ledger.rollbacks,
         seconds=seconds,
         steps_per_second=(advance.step - first) / seconds if advance.step > first else 0.0,
         state_sha256=digest_of_state(checkpoint().arrays),
     )
 
 
+def _check(judged: Sequence[str], best: Best | None, on_divergence: str) -> None:
+    if best is not None and best.metric not in judged:
+        raise ValueError(f"the best checkpoint is asked for by {best.metric!r}, which is not in {judged=}")
+    if on_divergence == "rollback" and best is None:
+        raise ValueError('on_divergence="rollback" goes back to the best checkpoint: pass best=Best(...)')
+
+
 def _chunks(advance: Advance, pace: Pace, seed: int, count: int) -> Iterator[Chunk]:
-    """The chunks of the run, none across the end of an epoch."""
-    step, order = advance.step, None
-    while step < advance.total:
+    """The chunks of the run, none across the end of an epoch; each begins where `advance` is by then."""
+    order = None
+    while (step := advance.step) < advance.total:
         epoch, position = divmod(step, advance.steps_per_epoch)
         if order is None or position == 0:
             order = tf.constant(epoch_order(seed, epoch, count))
         end = min(step + pace.steps, (epoch + 1) * advance.steps_per_epoch)
         yield order, tf.constant(step, tf.int64), tf.constant(end, tf.int64)
-        step = end
 
 
 def _options() -> tf.data.Options:

@@ -335,7 +335,7 @@ def test_the_pace_finds_a_length_that_takes_the_wanted_time(monkeypatch: pytest.
 
 
 def test_advance_knows_epochs() -> None:
-    advance = Advance(steps_per_epoch=6, epochs=4, history=np.zeros((4, 1), np.float32))
+    advance = Advance(steps_per_epoch=6, epochs=4)
     advance.step = 6
     assert (advance.stage, advance.at_epoch_end, advance.epochs_done) == ("epoch 1/4", True, 1)
     advance.step = 7
