@@ -1,6 +1,6 @@
 """All that a running job may use. It never sees Celery, Redis or MinIO."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -103,4 +103,11 @@ class JobContext(Protocol):
 
         Raises:
             BadInput: that job has no such artifact.
+        """
+
+    def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """What `make` returned when it was first called for this name, here or in another job.
+
+        `name` may contain `/`, and has to carry the digest of whatever the content depends on. An entry
+        that is damaged is made anew.
         """

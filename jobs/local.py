@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec
 from jobs.context import Progress, StopReason
 from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_name, checked_path
+from jobs.sealed import seal, unseal
 from jobs.spec import JobSpec, ResultT
 
 if TYPE_CHECKING:
@@ -150,6 +151,15 @@ class LocalContext:
         if not path.is_file():
             raise BadInput(f"job {job_id} has no artifact {name!r}; has it finished?")
         return path
+
+    def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """See `JobContext.cached`: kept in `.triptych-cache` beside this job, for the jobs beside it."""
+        path = self._job.absolute().parent / ".triptych-cache" / checked_path(name, "cache entry")
+        content = unseal(path.read_bytes()) if path.is_file() else None
+        if content is None:
+            content = make()
+            _write(path, seal(content))
+        return content
 
     @property
     def _metrics(self) -> Path:

@@ -119,6 +119,11 @@ class DataSetKeys:
         return f"{self.folder}{checked_path(digest, 'digest')}.npz"
 
 
+def cache_key(name: str) -> str:
+    """The key of what several jobs share and any of them can make anew; the whole folder may be deleted."""
+    return f"cache/{checked_path(name, 'cache entry')}"
+
+
 @dataclass(frozen=True)
 class StoredObject:
     """An object in a listing."""
@@ -178,11 +183,15 @@ class ArtifactStore:
 
     def put_new_json(self, key: str, data: Any) -> bool:
         """Writes JSON unless there is an object of that key, in one step; False if there is."""
+        return self.put_new(key, _as_json(data), "application/json")
+
+    def put_new(self, key: str, content: bytes, content_type: str = "application/octet-stream") -> bool:
+        """Writes an object unless there is one of that key, in one step; False if there is."""
         with self._speaking(key):
             # The SDK's `put_object` takes no condition; an address that it has signed does.
             address = self._minio.presigned_put_object(self._bucket, key, expires=timedelta(minutes=10))
-            headers = {"If-None-Match": "*", "Content-Type": "application/json"}
-            response = self._http.request("PUT", address, body=_as_json(data), headers=headers)
+            headers = {"If-None-Match": "*", "Content-Type": content_type}
+            response = self._http.request("PUT", address, body=content, headers=headers)
         if response.status == HTTPStatus.PRECONDITION_FAILED:
             return False
         if response.status != HTTPStatus.OK:

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -21,6 +21,7 @@ from scheduler.artifacts import ArtifactStore, JobKeys
 from scheduler.errors import UnknownArtifact
 from scheduler.records import Records, connect
 from scheduler.settings import RedisSettings, StoreSettings, WorkerSettings, load
+from worker.cache import cached
 from worker.datasets import DataSetCache
 from worker.runners import Assignment
 from worker.uploads import Uploads, patiently
@@ -148,6 +149,10 @@ class WorkerContext:
             return patiently(lambda: self._store.get_file(JobKeys(job_id).artifact(name), path))
         except UnknownArtifact:
             raise BadInput(f"job {job_id} has no artifact {name!r}") from None
+
+    def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """See `JobContext.cached`."""
+        return cached(self._store, name, make)
 
     # What the runner calls.
 
