@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from jobs.datasets import named
 from jobs.errors import Stopped
 from jobs.gan.models import Gan
 from jobs.gan.spec import TrainGan
+from jobs.keeping import CheckpointName
 from jobs.state import snapshot
 from jobs.training import Trainable, train
 from worker.context import _LONG_SAVE, _LONGEST_REST, _REST, WorkerContext
@@ -100,8 +102,8 @@ class Metered(WorkerContext):
         super().save_checkpoint(checkpoint)
         self.saves[-1].blocked = time.monotonic() - self.saves[-1].began
 
-    def _store_checkpoint(self, checkpoint: Checkpoint) -> None:
-        super()._store_checkpoint(checkpoint)
+    def _store_checkpoints(self, writes: Sequence[tuple[CheckpointName, Checkpoint]]) -> None:
+        super()._store_checkpoints(writes)
         self.saves[-1].ended = time.monotonic()
 
 

@@ -80,13 +80,19 @@ class JobContext(Protocol):
         """
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Serialises and keeps a checkpoint in the background, at most one at a time."""
+        """Serialises and keeps a checkpoint, and the best one it knows of, in the background, one at a time.
+
+        Kept are the newest two (`jobs.keeping.NEWEST`) and the best one of each.
+        """
 
     def checkpoint_in_flight(self) -> bool:
         """Whether a periodic checkpoint is better skipped: one is being saved, or cost much just now."""
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint of this job that is whole, or None. Drops metrics of later steps."""
+        """The newest checkpoint of this job that is whole, or None. Drops metrics of later steps.
+
+        Its `best` is None if there is none, or if that one turns out to be damaged; then the log says so.
+        """
 
     def image_set(self, name: str) -> "ImageSet":
         """A data set of images by name.

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,15 +15,13 @@ from jobs import catalog, checkpoint
 from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec
 from jobs.context import Progress, StopReason
 from jobs.errors import BadInput, InvalidSpec
+from jobs.keeping import CheckpointName, Keeper, superfluous
 from jobs.names import checked_name, checked_path
 from jobs.sealed import seal, unseal
 from jobs.spec import JobSpec, ResultT
 
 if TYPE_CHECKING:
     from jobs.datasets.images import ImageSet
-
-#: Two, so that one is whole whatever happens to the newest.
-KEPT_CHECKPOINTS = 2
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +43,7 @@ class LocalContext:
         self._work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
         self._saver = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._saving: Future[None] | None = None
+        self._keeper = Keeper(attempt=1)  # a folder takes one attempt after the other; none writes late
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +93,7 @@ class LocalContext:
         _write(self._artifact(self._job, name), content)
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Writes `checkpoints/<step>-0001.safetensors` in the background, after the one before.
+        """Writes it into `checkpoints/` in the background, after the one before.
 
         Raises:
             OSError: the one before could not be saved.
@@ -107,17 +107,14 @@ class LocalContext:
         return self._saving is not None and not self._saving.done()
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """The newest whole checkpoint of this job's spec, or None. Drops metrics of later steps."""
-        wanted = digest_of_spec(read_spec(self._job))
-        for path in reversed(self._checkpoints()):
-            try:
-                found = checkpoint.read(path, wanted)
-            except DamagedCheckpoint as error:
-                log.warning("skipped a checkpoint: %s", error)
-                continue
-            log.info("going on from step %d", found.step)
-            self._drop_metrics_after(found.step)
-            return found
+        """See `JobContext.load_checkpoint`."""
+        for name in reversed(self._checkpoints()):
+            found = self._read(name)
+            if found is not None:
+                log.info("going on from step %d", found.step)
+                self._drop_metrics_after(found.step)
+                best = self._keeper.goes_on_from(name)
+                return replace(found, best=self._read(best) if best else None)
         self._drop_metrics_after(0)
         return None
 
@@ -172,18 +169,28 @@ class LocalContext:
     def _artifact(job: Path, name: str) -> Path:
         return job / "artifacts" / checked_path(name, "artifact")
 
-    def _checkpoints(self) -> list[Path]:
+    def _checkpoints(self) -> list[CheckpointName]:
         """Whole or not, from the oldest to the newest."""
-        found = (self._job / "checkpoints").glob("[0-9]*-[0-9]*.safetensors")
-        return sorted(found, key=lambda path: [int(part) for part in path.stem.split("-")])
+        found = (CheckpointName.parse(path.name) for path in self._file_of("").glob("[0-9]*"))
+        return sorted(name for name in found if name is not None)
+
+    def _file_of(self, checkpoint: CheckpointName | str) -> Path:
+        return self._job / "checkpoints" / str(checkpoint)
+
+    def _read(self, name: CheckpointName) -> Checkpoint | None:
+        try:
+            return checkpoint.read(self._file_of(name), digest_of_spec(read_spec(self._job)))
+        except DamagedCheckpoint as error:
+            log.warning("skipped a checkpoint: %s", error)
+            return None
 
     def _keep(self, new: Checkpoint) -> None:
-        path = self._job / "checkpoints" / f"{new.step:012d}-0001.safetensors"
-        path.parent.mkdir(exist_ok=True)
-        checkpoint.write(new, path)
+        self._file_of("").mkdir(exist_ok=True)
+        for name, each in self._keeper.to_write(new):
+            checkpoint.write(each, self._file_of(name))
         # Only after the new one is whole: until then the old ones are all there is.
-        for old in self._checkpoints()[:-KEPT_CHECKPOINTS]:
-            old.unlink()
+        for old in superfluous(self._checkpoints()):
+            self._file_of(old).unlink()
 
     def _drop_metrics_after(self, step: int) -> None:
         """Leaves the lines of steps that are done; they are written again when they are done again."""

@@ -63,7 +63,7 @@ class Victim(LocalContext):
         super()._keep(new)
         if self._armed and self.kill and self.kill.moment is Moment.SAVING:
             # A kill leaves half a file under another name; this is worse, and what a lost machine can leave.
-            path = self._checkpoints()[-1]
+            path = self._file_of(self._checkpoints()[-1])
             os.truncate(path, int(path.stat().st_size * self.kill.share))
             self._die()
 

@@ -14,6 +14,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
+from jobs.keeping import CheckpointName
 from jobs.names import checked_name, checked_path
 from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
 from scheduler.settings import StoreSettings
@@ -66,14 +67,9 @@ class JobKeys:
         """Folder of the checkpoints."""
         return f"{self.folder}checkpoints/"
 
-    def checkpoint(self, step: int, attempt: int) -> str:
+    def checkpoint(self, name: CheckpointName) -> str:
         """A checkpoint; zeros in front, so that the order of keys is the order of steps."""
-        return f"{self.checkpoints}{step:012d}-{attempt:04d}.safetensors"
-
-    def attempt_of(self, checkpoint: str) -> int:
-        """The attempt that wrote a checkpoint, from its key; 0 for one that is not named like this."""
-        number = checkpoint.removesuffix(".safetensors").rpartition("-")[2]
-        return int(number) if number.isdecimal() else 0
+        return f"{self.checkpoints}{name}"
 
     @property
     def samples(self) -> str:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -16,6 +17,7 @@ from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec, read,
 from jobs.context import Progress, StopReason
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
+from jobs.keeping import CheckpointName, Keeper, superfluous
 from jobs.spec import JobResult, JobSpec
 from scheduler.artifacts import ArtifactStore, JobKeys
 from scheduler.errors import UnknownArtifact
@@ -32,8 +34,6 @@ logger = logging.getLogger(__name__)
 _REPORT_SECONDS = 0.5
 #: Seconds between two uploads of metrics.jsonl.
 _METRICS_SECONDS = 10.0
-#: Checkpoints kept: the newest, and one to fall back to.
-_KEPT = 2
 #: A save that took this many seconds or more is followed by so many times as long without a periodic one, at
 #: most these seconds: a store that was slow for once must not leave a job without checkpoints.
 _LONG_SAVE, _REST, _LONGEST_REST = 1.0, 30.0, 600.0
@@ -56,6 +56,7 @@ class WorkerContext:
         self._records = Records(connect(load(RedisSettings)))
         self._data_sets = DataSetCache(self._store, settings.cache)
         self._uploads = Uploads()
+        self._keeper = Keeper(assignment.attempt)
         self._saving = Event()
         self._rests_until = 0.0
         self._metrics = folder.parent / "metrics.jsonl"
@@ -64,7 +65,7 @@ class WorkerContext:
         self._wish: StopReason | None = None
         self._lost = False
         self._began = time.monotonic()
-        self._passed_over: list[str] = []  #: checkpoints that cannot be used
+        self._passed_over: list[CheckpointName] = []  #: checkpoints that cannot be used
         Thread(target=self._report_newest, daemon=True, name="reports").start()
 
     # What the job calls.
@@ -107,7 +108,8 @@ class WorkerContext:
         self._saving.set()
         # The metrics first: a later attempt goes on from this step, and must find every line up to it.
         self._upload_metrics()
-        self._uploads.add(lambda: self._store_checkpoint(checkpoint))
+        writes = self._keeper.to_write(checkpoint)
+        self._uploads.add(lambda: self._store_checkpoints(writes))
 
     def checkpoint_in_flight(self) -> bool:
         """See `JobContext.checkpoint_in_flight`."""
@@ -117,14 +119,12 @@ class WorkerContext:
 
     def load_checkpoint(self) -> Checkpoint | None:
         """See `JobContext.load_checkpoint`."""
-        keys = patiently(self._checkpoint_keys)
-        for key in reversed(keys):
-            try:
-                return self._go_on_from(key)
-            except (DamagedCheckpoint, UnknownArtifact) as damage:
-                logger.warning("checkpoint %s is passed over: %s", key, damage)
-                self._passed_over.append(key)
-        if keys:
+        names = patiently(self._checkpoints)
+        for name in reversed(names):
+            found = self._read_checkpoint(name)
+            if found is not None:
+                return self._go_on_from(name, found)
+        if names:
             logger.warning("no checkpoint is usable: begins anew")
         return None
 
@@ -198,39 +198,50 @@ class WorkerContext:
             key = self._keys.metrics(self._assignment.attempt)
             self._uploads.add(lambda: self._store.put(key, content, "application/jsonl"))
 
-    def _store_checkpoint(self, checkpoint: Checkpoint) -> None:
-        key = self._keys.checkpoint(checkpoint.step, self._assignment.attempt)
-        path = self.folder.parent / "checkpoint.safetensors"
+    def _store_checkpoints(self, writes: Sequence[tuple[CheckpointName, Checkpoint]]) -> None:
         began = time.monotonic()
+        for name, checkpoint in writes:
+            self._store_checkpoint(name, checkpoint)
+        # Only after the new one is there. Those that were passed over count for nothing, whatever their
+        # step: they must not push out one that is whole.
+        whole = [name for name in self._checkpoints() if name not in self._passed_over]
+        for old in (*superfluous(whole), *self._passed_over):
+            self._store.delete(self._keys.checkpoint(old))
+        self._passed_over.clear()
+        took = time.monotonic() - began
+        rest = min(_REST * took, _LONGEST_REST) if took >= _LONG_SAVE else 0.0
+        self._rests_until = time.monotonic() + rest
+        self._saving.clear()
+
+    def _store_checkpoint(self, name: CheckpointName, checkpoint: Checkpoint) -> None:
+        path = self.folder.parent / "checkpoint.safetensors"
         try:
             write(checkpoint, path)
-            self._store.put_file(key, path)
-            # Only after the new one is there. Those that were passed over count for nothing, whatever their
-            # step: they must not push out one that is whole.
-            whole = [key for key in self._checkpoint_keys() if key not in self._passed_over]
-            for old in (*whole[:-_KEPT], *self._passed_over):
-                self._store.delete(old)
-            self._passed_over.clear()
-            took = time.monotonic() - began
-            rest = min(_REST * took, _LONGEST_REST) if took >= _LONG_SAVE else 0.0
-            self._rests_until = time.monotonic() + rest
+            self._store.put_file(self._keys.checkpoint(name), path)
         finally:
             path.unlink(missing_ok=True)
-            self._saving.clear()
 
-    def _checkpoint_keys(self) -> list[str]:
-        return sorted(item.key for item in self._store.under(self._keys.checkpoints))
+    def _checkpoints(self) -> list[CheckpointName]:
+        """Whole or not, from the oldest to the newest."""
+        found = (CheckpointName.parse(item.key) for item in self._store.under(self._keys.checkpoints))
+        return sorted(name for name in found if name is not None)
 
-    def _go_on_from(self, key: str) -> Checkpoint:
-        checkpoint = patiently(lambda: self._read_checkpoint(key))
-        patiently(lambda: self._restore_metrics(self._keys.attempt_of(key), checkpoint.step))
-        logger.warning("goes on from step %d (%s)", checkpoint.step, key)
-        return checkpoint
+    def _go_on_from(self, name: CheckpointName, found: Checkpoint) -> Checkpoint:
+        patiently(lambda: self._restore_metrics(name.attempt, name.step))
+        logger.warning("goes on from step %d (%s)", found.step, self._keys.checkpoint(name))
+        best = self._keeper.goes_on_from(name)
+        return replace(found, best=self._read_checkpoint(best) if best else None)
 
-    def _read_checkpoint(self, key: str) -> Checkpoint:
-        path = self._store.get_file(key, self.folder / "resumed.safetensors")
+    def _read_checkpoint(self, name: CheckpointName) -> Checkpoint | None:
+        key = self._keys.checkpoint(name)
+        path = self.folder / "resumed.safetensors"
         try:
+            patiently(lambda: self._store.get_file(key, path))
             return read(path, digest_of_spec(self._spec))
+        except (DamagedCheckpoint, UnknownArtifact) as damage:
+            logger.warning("checkpoint %s is passed over: %s", key, damage)
+            self._passed_over.append(name)
+            return None
         finally:
             path.unlink(missing_ok=True)
 

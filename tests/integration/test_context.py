@@ -122,6 +122,54 @@ def test_a_damaged_checkpoint_of_a_later_step_pushes_out_none_that_is_whole(
     assert names(client, job.id) == ["15-0002", "20-0002"]
 
 
+def checkpoint(step: int, best: Checkpoint | None = None) -> Checkpoint:
+    arrays = {"weights": np.full(100, step, np.float64)}
+    return Checkpoint(step, arrays, {"spec": digest_of_spec(SPEC)}, best)
+
+
+def test_the_best_checkpoint_is_kept_besides_the_newest_and_goes_over_to_the_next_attempt(
+    client: Client, attempt: Callable[..., WorkerContext]
+) -> None:
+    job = client.submit(SPEC)
+    first = attempt(job.id)
+    for step in (10, 20, 30):
+        first.save_checkpoint(checkpoint(step, checkpoint(5)))
+    first.flush()
+    assert names(client, job.id) == ["5-0001", *(f"{n}-0001.best-000000000005-0001" for n in (20, 30))]
+    second = attempt(job.id)
+    found = second.load_checkpoint()
+    assert found is not None
+    assert found.best is not None
+    assert (found.best.step, found.best.arrays["weights"][0]) == (5, 5)
+    second.save_checkpoint(checkpoint(40, found.best))
+    second.flush()
+    assert names(client, job.id)[0] == "5-0001"
+    assert names(client, job.id)[-1] == "40-0002.best-000000000005-0001"
+    for step in (50, 60):
+        second.save_checkpoint(checkpoint(step, checkpoint(45)))
+    second.flush()
+    assert names(client, job.id) == ["45-0002", *(f"{n}-0002.best-000000000045-0002" for n in (50, 60))]
+
+
+def test_a_damaged_best_checkpoint_is_missed_and_the_log_says_so(
+    client: Client, attempt: Callable[..., WorkerContext], caplog: pytest.LogCaptureFixture
+) -> None:
+    job = client.submit(SPEC)
+    first = attempt(job.id)
+    first.save_checkpoint(checkpoint(10, checkpoint(5)))
+    first.flush()
+    best = keys(client, job.id)[0]
+    client.store.put(best, b"no checkpoint")
+    second = attempt(job.id)
+    found = second.load_checkpoint()
+    assert found is not None
+    assert (found.step, found.best) == (10, None)
+    assert f"checkpoint {best} is passed over" in caplog.text
+    second.save_checkpoint(checkpoint(20))
+    second.flush()
+    assert names(client, job.id) == ["10-0001.best-000000000005-0001", "20-0002"]
+
+
 def test_with_no_checkpoint_left_whole_it_begins_anew_and_says_so(
     client: Client, attempt: Callable[..., WorkerContext], caplog: pytest.LogCaptureFixture
 ) -> None:

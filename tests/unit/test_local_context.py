@@ -2,6 +2,7 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,38 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_the_log_says_so(
     assert found is not None
     assert found.step == 10
     assert newest.name in caplog.text
+
+
+def test_the_best_checkpoint_is_kept_besides_the_newest_two_and_comes_back(job: Path) -> None:
+    with LocalContext(job) as context:
+        for step in (10, 20, 30):
+            context.save_checkpoint(replace(checkpoint(step), best=checkpoint(5)))
+    assert [path.name for path in sorted((job / "checkpoints").iterdir())] == [
+        "000000000005-0001.safetensors",
+        "000000000020-0001.best-000000000005-0001.safetensors",
+        "000000000030-0001.best-000000000005-0001.safetensors",
+    ]
+    with LocalContext(job) as context:
+        found = context.load_checkpoint()
+        assert found is not None
+        assert found.best is not None
+        assert (found.step, found.best.step, found.best.arrays["w"][0]) == (30, 5, 5)
+        context.save_checkpoint(checkpoint(40))  # itself the best one by now
+        context.save_checkpoint(replace(checkpoint(50), best=checkpoint(40)))
+    assert len(list((job / "checkpoints").iterdir())) == 2
+
+
+def test_a_damaged_best_checkpoint_is_missed_and_the_log_says_so(
+    job: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalContext(job) as context:
+        context.save_checkpoint(replace(checkpoint(10), best=checkpoint(5)))
+    (job / "checkpoints" / "000000000005-0001.safetensors").write_bytes(b"no checkpoint")
+    with caplog.at_level(logging.WARNING), LocalContext(job) as context:
+        found = context.load_checkpoint()
+    assert found is not None
+    assert (found.step, found.best) == (10, None)
+    assert "000000000005-0001.safetensors cannot be read" in caplog.text
 
 
 def test_a_checkpoint_of_another_spec_is_never_loaded(job: Path) -> None:
