@@ -1,6 +1,7 @@
 """What nobody else does: leases that ran out, times that have come, messages that were lost, preemption."""
 
 import logging
+from collections.abc import Callable
 from secrets import token_hex
 from threading import Event
 
@@ -27,11 +28,20 @@ _LEADER = f"{PREFIX}leader"
 class Recovery:
     """The scheduler's loop. Several may run; one leads."""
 
-    def __init__(self, records: Records, store: ArtifactStore, app: Celery, settings: LeaseSettings) -> None:
+    def __init__(
+        self,
+        records: Records,
+        store: ArtifactStore,
+        app: Celery,
+        settings: LeaseSettings,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Takes what it works with; `beat` is called after every round in which Redis answered."""
         self._records = records
         self._store = store
         self._app = app
         self._settings = settings
+        self._beat = beat
         self._token = token_hex(8)
         self._lost_messages = LostMessages(records, settings.outbox_seconds)
         self._waited: dict[str, int] = {}  #: the most urgent priority that waited in a pool last round
@@ -42,6 +52,7 @@ class Recovery:
             try:
                 if self._leads():
                     self.round()
+                self._beat()
             except (RedisError, OSError, OperationalError) as error:
                 logger.warning("Redis does not answer, trying again: %s", error)
             except UnknownJob as error:

@@ -68,6 +68,19 @@ class StoreSettings(_Settings):
         return parts.netloc, parts.scheme == "https"
 
 
+class PulseSettings(_Settings):
+    """How a container shows that what runs in it is alive."""
+
+    pulse: Path | None = Field(
+        default=None, description="a file that is touched every few seconds while Redis answers"
+    )
+
+    def beat(self) -> None:
+        """Touches the file, if there is to be one."""
+        if self.pulse is not None:
+            self.pulse.touch()
+
+
 class LeaseSettings(_Settings):
     """How long the right to run a job lasts, and who notices when it ends."""
 

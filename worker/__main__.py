@@ -6,14 +6,21 @@ import warnings
 from threading import Event
 
 from celery.exceptions import SecurityWarning
-from celery.signals import worker_shutting_down
+from celery.signals import heartbeat_sent, worker_shutting_down
 
 from jobs import catalog
 from jobs.errors import TriptychError
 from scheduler.artifacts import ArtifactStore
 from scheduler.queue import make_app
 from scheduler.records import Records, connect
-from scheduler.settings import LeaseSettings, RedisSettings, StoreSettings, WorkerSettings, load
+from scheduler.settings import (
+    LeaseSettings,
+    PulseSettings,
+    RedisSettings,
+    StoreSettings,
+    WorkerSettings,
+    load,
+)
 from worker.devices import environment, share, usable_cores
 from worker.runners import RunnerPool
 from worker.supervisor import Machinery
@@ -61,6 +68,12 @@ def run() -> None:
     @worker_shutting_down.connect(weak=False)
     def drain(**_: object) -> None:
         draining.set()
+
+    pulse = load(PulseSettings)
+
+    @heartbeat_sent.connect(weak=False)
+    def beat(**_: object) -> None:
+        pulse.beat()
 
     logger.info("worker %s: %d slots of %d threads", name, slots.count, slots.threads)
     runners.stock()

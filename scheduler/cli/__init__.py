@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from scheduler.cli import datasets, demo, files, follow, kinds, listing, recover, stack, submit, verify
+from scheduler.cli import datasets, demo, files, follow, init, kinds, listing, recover, stack, submit, verify
 from scheduler.cli.output import failed
 from scheduler.errors import TriptychError
 
@@ -70,6 +70,7 @@ app.command("demo", rich_help_panel=_STACK)(demo.demo)
 app.command("up", rich_help_panel=_STACK)(stack.up)
 app.command("down", rich_help_panel=_STACK)(stack.down)
 app.command("status", rich_help_panel=_STACK)(stack.status)
+app.command("init", rich_help_panel=_STACK)(init.init)
 app.command("submit", rich_help_panel=_JOBS, context_settings=submit.OPEN)(submit.submit)
 app.command("jobs", rich_help_panel=_JOBS)(listing.jobs)
 app.command("show", rich_help_panel=_JOBS)(listing.show)

@@ -1,0 +1,48 @@
+"""`triptych init`: passwords for the containers, made once."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from scheduler.cli import app
+from scheduler.settings import RedisSettings, StoreSettings, load
+
+
+def test_it_writes_a_file_that_only_its_owner_reads_and_a_client_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIPTYCH_HOME", str(tmp_path / "home"))
+    for name in ("TRIPTYCH_REDIS_URL", "TRIPTYCH_S3_URL", "TRIPTYCH_S3_ACCESS_KEY", "TRIPTYCH_S3_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    outcome = CliRunner().invoke(app, ["init"])
+    assert outcome.exit_code == 0
+    file = tmp_path / ".env"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    values = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    assert values["TRIPTYCH_FLOWER_PASSWORD"] not in outcome.output
+    assert values["TRIPTYCH_REDIS_PASSWORD"] in load(RedisSettings).redis_url.get_secret_value()
+    # What an S3 server takes: a user of 3 to 20 characters, a password of 8 to 40.
+    assert 3 <= len(load(StoreSettings).s3_access_key.get_secret_value()) <= 20
+    assert 8 <= len(load(StoreSettings).s3_secret_key.get_secret_value()) <= 40
+
+
+def test_it_never_overwrites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("mine\n")
+    outcome = CliRunner().invoke(app, ["init"])
+    assert outcome.exit_code == 1
+    assert "is there already" in outcome.output
+    assert (tmp_path / ".env").read_text() == "mine\n"
+
+
+def test_two_files_have_nothing_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        CliRunner().invoke(app, ["init"])
+        made.append((tmp_path / name / ".env").read_text().split())
+    assert all(a != b for a, b in zip(*made, strict=True) if "S3_URL" not in a)
