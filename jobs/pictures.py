@@ -1,8 +1,8 @@
-"""Arrays of images, and numbers over time, as PNG files."""
+"""Arrays of images, and numbers over time, as PNG files; several of these as a GIF."""
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,25 @@ def grid(images: Array, columns: int | None = None, padding: int = 2, smallest: 
         sheet[top : top + height, left : left + width] = image
     factor = max(1, math.ceil(smallest / sheet.shape[1]))
     return png(sheet.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def gif(frames: Sequence[bytes], milliseconds: int = 100) -> bytes:
+    """PNG files of one size as an animated GIF, which begins again at its end.
+
+    Args:
+        frames: such as `grid` makes.
+        milliseconds: how long each is shown, in steps of ten; the last one five times as long.
+
+    Raises:
+        ValueError: no frame.
+    """
+    if not frames:
+        raise ValueError("an animation needs at least one frame")
+    pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    shown = [milliseconds] * (len(pictures) - 1) + [5 * milliseconds]
+    file = io.BytesIO()
+    pictures[0].save(file, "gif", save_all=True, append_images=pictures[1:], duration=shown, loop=0)
+    return file.getvalue()
 
 
 def curves(series: Mapping[str, Array], x_label: str, y_label: str) -> bytes:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.pictures import curves, grid, png
+from jobs.pictures import curves, gif, grid, png
 
 
 def opened(content: bytes) -> Image.Image:
@@ -59,3 +59,18 @@ def test_curves_are_drawn() -> None:
     assert picture.size == (800, 450)
     assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 50
     assert curves({"d_loss": np.array([1.0])}, "epoch", "loss")
+
+
+def test_a_gif_shows_its_frames_one_after_the_other_for_ever() -> None:
+    frames = [png(np.full((4, 6, 3), shade, np.uint8)) for shade in (0, 128, 255)]
+    picture = Image.open(io.BytesIO(gif(frames, milliseconds=50)))
+    assert (picture.format, picture.size, picture.n_frames, picture.info["loop"]) == ("GIF", (6, 4), 3, 0)
+    shades, durations = [], []
+    for number in range(3):
+        picture.seek(number)
+        shades.append(picture.convert("L").getpixel((0, 0)))
+        durations.append(picture.info["duration"])
+    assert shades == [0, 128, 255]
+    assert durations == [50, 50, 250]
+    with pytest.raises(ValueError, match="at least one frame"):
+        gif([])
