@@ -139,7 +139,7 @@ class Judge(keras.callbacks.Callback):
 
     def _end_epoch(self) -> None:
         advance, epoch = self._advance, self._advance.epochs_done - 1
-        self._ledger.history[epoch] = list(advance.means.values())
+        self._ledger.enter(epoch, advance.means)
         judgement = {
             name: float(value) for name, value in (self._call(epoch + 1, advance.step) or {}).items()
         }
@@ -182,20 +182,34 @@ class Report(keras.callbacks.Callback):
 
 
 class Save(keras.callbacks.Callback):
-    """Saves a checkpoint now and then, in the background."""
+    """Saves a checkpoint now and then, in the background, at the end of an epoch where one is near.
 
-    def __init__(self, checkpoint: Callable[[], Checkpoint], context: JobContext, seconds: float) -> None:
+    One is due after `seconds`; at the end of an epoch after half of them, if the next end would be too late.
+    """
+
+    def __init__(
+        self, advance: Advance, checkpoint: Callable[[], Checkpoint], context: JobContext, seconds: float
+    ) -> None:
         super().__init__()
+        self._advance = advance
         self._checkpoint = checkpoint
         self._context = context
         self._seconds = seconds
-        self._saved = time.monotonic()
+        self._saved = self._epoch_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Saves, if it is time to and the one before is done."""
-        if time.monotonic() - self._saved >= self._seconds and not self._context.checkpoint_in_flight():
+        if self._due(time.monotonic()) and not self._context.checkpoint_in_flight():
             self._context.save_checkpoint(self._checkpoint())
             self._saved = time.monotonic()
+
+    def _due(self, now: float) -> bool:
+        passed = now - self._saved
+        if not self._advance.at_epoch_end:
+            return passed >= self._seconds
+        epoch, self._epoch_began = now - self._epoch_began, now
+        # Of short epochs there is always a later one in time, so that they cost no more than the interval.
+        return passed + epoch > self._seconds and passed >= self._seconds / 2
 
 
 class Stop(keras.callbacks.Callback):

@@ -34,8 +34,8 @@ class Rollback:
         for optimizer in model.optimizers():
             if not isinstance(optimizer.learning_rate, keras.Variable):
                 raise BadInput(
-                    f"the learning rate of {optimizer.name!r} follows a schedule, and a rollback can only halve "
-                    'a constant one: give it a number, or ask for on_divergence="fail"'
+                    f"the learning rate of {type(optimizer).__name__} follows a schedule, and a rollback "
+                    'halves only a constant one: give it a number, or ask for on_divergence="fail"'
                 )
         self._model, self._ledger, self._advance = model, ledger, advance
 

@@ -67,6 +67,10 @@ class Ledger:
         self.rollbacks = int(checkpoint.arrays[f"{PREFIX}rollbacks"])
         self.best = checkpoint if checkpoint.step == self.best_step else checkpoint.best
 
+    def enter(self, epoch: int, means: Mapping[str, float]) -> None:
+        """Enters the means of an epoch, from 0."""
+        self.history[epoch] = [means[name] for name in self._metrics]
+
     def judge(self, epoch: int, values: Mapping[str, float]) -> bool:
         """Enters the judgement of an epoch, from 0; whether it is the best one by now.
 

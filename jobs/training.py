@@ -171,7 +171,7 @@ def train(
         context: where reports and checkpoints go, and who asks to stop.
         epochs: passes over the data; rows left over by the batch size sit an epoch out.
         batch_size: rows a step, at most the length of the data.
-        checkpoint_seconds: time between checkpoints.
+        checkpoint_seconds: the longest time between checkpoints; at the end of an epoch, half of it will do.
         jit: whether XLA compiles the loop.
         pace: chooses the length of the chunks.
         at_epoch_end: called with (epochs done, steps done) after each epoch. It may return metrics, which
@@ -216,7 +216,7 @@ def train(
             advance,
             Judge(advance, ledger, at_epoch_end, checkpoint, rollback),
             Report(advance, context),
-            Save(checkpoint, context, checkpoint_seconds),
+            Save(advance, checkpoint, context, checkpoint_seconds),
             Stop(advance, checkpoint, context),
         ]
         if found is not None:

@@ -18,8 +18,8 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
-from jobs.callbacks import Advance
-from jobs.checkpoint import digest_of_state
+from jobs.callbacks import Advance, Save
+from jobs.checkpoint import Checkpoint, digest_of_state
 from jobs.datasets.images import ImageSet
 from jobs.errors import Diverged, Stopped
 from jobs.gan.models import Gan
@@ -319,6 +319,38 @@ def test_a_periodic_checkpoint_is_skipped_while_one_is_in_flight(tmp_path: Path)
             checkpoint_seconds=0,
         )
     assert saved == [5, 25, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("epoch_seconds", "saved"),
+    [
+        (0.1, [29.9, 59.9]),  # as seldom as without epochs
+        (7, [28, 56]),
+        (20, [20, 40, 60]),
+        (40, [30, 60, 80]),  # one of 10 s before is near enough to 40
+        (50, [30, 50, 80]),
+        (1000, [30, 60, 90]),
+    ],
+)
+def test_checkpoints_fall_on_ends_of_epochs_where_these_are_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch_seconds: float, saved: list[float]
+) -> None:
+    now, times = 0.0, []
+    monkeypatch.setattr("jobs.callbacks.time.monotonic", lambda: now)
+
+    class Noting(LocalContext):
+        def save_checkpoint(self, checkpoint: Any) -> None:
+            times.append(now)
+
+    chunks_an_epoch = max(1, round(epoch_seconds * 2))
+    advance = Advance(chunks_an_epoch, epochs=1_000)
+    with context_in(tmp_path, Noting) as context:
+        save = Save(advance, lambda: Checkpoint(advance.step, {}), context, 30)
+        while len(times) < len(saved):
+            advance.step += 1
+            now = round(advance.step * epoch_seconds / chunks_an_epoch, 6)
+            save.on_train_batch_end(0)
+    np.testing.assert_allclose(times, saved, atol=0.11)
 
 
 def test_the_pace_finds_a_length_that_takes_the_wanted_time(monkeypatch: pytest.MonkeyPatch) -> None:
