@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from jobs import machine
 from jobs.best import Best
 from jobs.callbacks import Advance, AtEpochEnd, Judge, Report, Restore, Save, Stop
 from jobs.checkpoint import Checkpoint, digest_of_spec, digest_of_state
@@ -197,7 +198,7 @@ def train(
     ledger = Ledger(epochs, advance.steps_per_epoch, model.metric_names, judged, best)
     rollback = Rollback(model, ledger, advance) if on_divergence == "rollback" else None
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
-    metadata = {**versions, "kind": spec.kind, "spec": digest_of_spec(spec)}
+    metadata = {**versions, **machine.description(), "kind": spec.kind, "spec": digest_of_spec(spec)}
 
     def checkpoint() -> Checkpoint:
         best_so_far = None if ledger.best_step == advance.step else ledger.best
@@ -205,6 +206,7 @@ def train(
 
     found = context.load_checkpoint()
     if found is not None:
+        machine.warn_if_unlike(found.metadata)
         ledger.restore(found)
         restore(model, of_the_model(found.arrays))
         advance.step = found.step

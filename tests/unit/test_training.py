@@ -216,6 +216,24 @@ def test_the_order_of_the_data_follows_from_seed_and_epoch_alone() -> None:
     assert (epoch_order(5, 2, 100) != epoch_order(6, 2, 100)).any()
 
 
+def test_going_on_with_another_number_of_threads_is_said_once(
+    tmp_path: Path,
+    context_that_stops: Contexts,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    for _ in range(2):
+        with context_in(tmp_path, context_that_stops(1)) as context, pytest.raises(Stopped):
+            fit(Counting(), context)
+    assert caplog.messages == []
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")
+    with context_in(tmp_path, LocalContext) as context:
+        fit(Counting(), context)
+    (line,) = caplog.messages
+    assert "saved with threads 1, this attempt runs with threads 2" in line
+
+
 class Exploding(Trainable):
     """Its metric becomes infinite at step 7."""
 
