@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from jobs.names import DataSetName, JobField, JobName
 from jobs.spec import JobResult, JobSpec
@@ -11,6 +11,10 @@ Activation = Literal["leaky_relu", "relu", "elu", "gelu", "silu", "tanh"]
 Width = Annotated[int, Field(ge=1, le=8192)]
 #: Not strict about tuple or list, which JSON cannot tell apart; strict about the numbers in it.
 Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=8, strict=False)]
+
+
+#: A class by its name or its number, which may be given as a number.
+Label = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
 
 
 class GanResult(JobResult):
@@ -77,6 +81,19 @@ class GenerateImages(JobSpec[ImagesResult], kind="gan.generate"):
 
     model: Annotated[JobName, JobField("gan.train")] = Field(description="a finished gan.train job")
     count: int = Field(default=64, ge=1, le=10_000, description="images to draw")
+    label: Label | None = Field(
+        default=None,
+        description="conditional models: the class of every image, by name or number; by default all in turn",
+    )
+    truncation: float | None = Field(
+        default=None,
+        ge=0.1,
+        le=10,
+        description="latents beyond this are drawn again: below 2, images are better and more alike",
+    )
+    interpolate: int | None = Field(
+        default=None, ge=2, le=64, description="the first so many images melt into each other in a GIF"
+    )
 
 
 #: What `triptych demo` trains: digits that a person would call digits, in a good minute on two cores.

@@ -66,9 +66,9 @@ def test_the_keras_file_and_the_safetensors_file_are_the_same_generator(
 
     model = keras.models.load_model(folder / "artifacts/generator.keras", safe_mode=True, compile=False)
     with LocalContext(folder.parent / "probe") as context:
-        rebuilt, latent_dim = load_generator("trained", context)
-    latents = np.ones((2, latent_dim), np.float32)
-    np.testing.assert_array_equal(np.asarray(model(latents)), np.asarray(rebuilt(latents)))
+        rebuilt = load_generator("trained", context)
+    latents = np.ones((2, rebuilt.spec.latent_dim), np.float32)
+    np.testing.assert_array_equal(np.asarray(model(latents)), np.asarray(rebuilt.network(latents)))
 
 
 def test_generated_images_are_the_same_for_a_seed_and_differ_between_seeds(
