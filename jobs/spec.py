@@ -34,7 +34,7 @@ class Limits(Frozen):
     stall_seconds: float = Field(
         default=900, ge=5, le=24 * 3600, description="longest time without a report of progress, in seconds"
     )
-    attempts: int = Field(default=5, ge=1, le=100, description="tries at running the job, all told")
+    attempts: int = Field(default=5, ge=1, le=100, description="tries without a new checkpoint in between")
 
 
 class JobSpec(Frozen, Generic[ResultT]):

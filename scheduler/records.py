@@ -213,6 +213,13 @@ class Records:
         )
         return bool(self._run("progress", job_id, attempt, text))
 
+    def saved(self, job_id: str, attempt: int, step: int) -> bool:
+        """A checkpoint is in the store; False if this attempt has lost the job.
+
+        One of a later step than any before forgives the failures so far: only those without progress count.
+        """
+        return bool(self._run("saved", job_id, attempt, step))
+
     def settle(
         self,
         job_id: str,

@@ -208,6 +208,9 @@ class WorkerContext:
         for old in (*superfluous(whole), *self._passed_over):
             self._store.delete(self._keys.checkpoint(old))
         self._passed_over.clear()
+        # What is not told, as Redis is away, costs the job at most one of its attempts.
+        with suppress(RedisError, OSError):
+            self._records.saved(self._assignment.job_id, self._assignment.attempt, writes[-1][0].step)
         took = time.monotonic() - began
         rest = min(_REST * took, _LONGEST_REST) if took >= _LONG_SAVE else 0.0
         self._rests_until = time.monotonic() + rest

@@ -193,11 +193,12 @@ class Attempt:
     def _fail(self, cause: FailureCause, message: str) -> Ending:
         if not cause.can_pass:
             return self._finish(JobState.FAILED, cause, message)
-        delay = min(_RETRY_SECONDS * 2**self._job.failures, _LONGEST_RETRY_SECONDS)
-        # The first time at once: what went on from a checkpoint loses no time to somebody's kill.
-        return self._give_back(
-            charged=True, cause=cause, message=message, delay=delay if self._job.failures else 0.0
-        )
+        failures = self._machinery.records.get(
+            self._job.id
+        ).failures  # forgiven, if it has saved something new
+        delay = min(_RETRY_SECONDS * 2**failures, _LONGEST_RETRY_SECONDS) if failures else 0.0
+        # The first time at once: what goes on from a checkpoint loses no time to somebody's kill.
+        return self._give_back(charged=True, cause=cause, message=message, delay=delay)
 
     def _finish(self, state: JobState, cause: FailureCause | None = None, message: str = "") -> Ending:
         job = self._job

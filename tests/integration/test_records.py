@@ -129,6 +129,33 @@ def test_the_last_attempt_that_fails_fails_the_job_with_its_cause(records: Recor
     assert sum(records.leftovers().values()) == 0
 
 
+def fail(records: Records, job_id: str, *saved: int) -> JobState | None:
+    """One more attempt, which saves checkpoints of these steps and fails."""
+    again = records.claim(job_id, "a-worker", LEASE)
+    assert again is not None
+    for step in saved:
+        assert records.saved(job_id, again.attempt, step)
+    return records.give_back(job_id, again.attempt, charged=True, cause=FailureCause.WORKER_LOST)
+
+
+def test_attempts_that_get_further_are_not_counted_and_those_that_do_not_are(records: Records) -> None:
+    job_id = new_job(records, attempts=2)
+    for attempt in range(1, 7):
+        assert fail(records, job_id, 10 * attempt, 10 * attempt + 5) is JobState.QUEUED
+        assert (records.get(job_id).attempt, records.get(job_id).failures) == (attempt, 1)
+    # Steps that an earlier attempt has saved already are no progress.
+    assert fail(records, job_id, 40, 65) is JobState.FAILED
+    assert records.get(job_id).attempt == 7
+
+
+def test_an_attempt_that_lost_its_lease_forgives_nothing(records: Records) -> None:
+    job_id, first = claimed(records)
+    records.give_back(job_id, first, charged=True, cause=FailureCause.WORKER_LOST)
+    records.claim(job_id, "another-worker", LEASE)
+    assert not records.saved(job_id, first, 100)
+    assert records.get(job_id).failures == 1
+
+
 def test_draining_costs_no_attempt(records: Records) -> None:
     job_id, attempt = claimed(records, attempts=1)
     for _ in range(3):

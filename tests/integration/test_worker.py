@@ -89,6 +89,13 @@ def test_a_job_that_ends_its_runner_each_time_fails_after_its_attempts(
     assert client.submit(Echo()).wait(60).text == "hello"
 
 
+def test_a_job_that_gets_further_each_time_outlives_more_attempts_than_it_has(client: Client) -> None:
+    """Each attempt saves one step more and kills its runner."""
+    job = client.submit(Steps(steps=4, killed_after=1, limits=Limits(attempts=2)))
+    job.wait(60)
+    assert job.record.attempt == 4
+
+
 def test_a_running_job_is_cancelled_at_a_step_boundary_and_keeps_its_checkpoint(
     client: Client, running: Cluster
 ) -> None:
