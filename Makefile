@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench chaos up down clean
+.PHONY: demo test test-compose lint bench chaos up down clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ lint: $(STAMP)
 
 test: lint  ## everything that must be green: lint, types, import rules, tests
 	$(BIN)/pytest
+
+test-compose: $(STAMP)  ## the compose file on a real engine; skipped where none answers
+	$(BIN)/pytest tests/compose
 
 bench: $(STAMP)  ## speed as ratios, measured side by side
 	$(BIN)/python -m bench
