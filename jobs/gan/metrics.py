@@ -8,8 +8,9 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-#: Rows of a matrix of distances that are in memory at once, and columns.
-ROWS, COLUMNS = 500, 5_000
+#: Rows of a matrix of distances that are in memory at once, and columns; of long rows fewer columns, so that
+#: no more than so many numbers are.
+ROWS, COLUMNS, NUMBERS = 500, 5_000, 8_000_000
 
 
 def moments(features: Array) -> tuple[Array, Array]:
@@ -81,7 +82,7 @@ def precision_and_recall(real: Array, samples: Array, k: int = 3) -> tuple[float
 
 
 def _share_inside(manifold: Array, points: Array, k: int) -> float:
-    radii = nearest(manifold, manifold, k, leave_out_itself=True).distances[:, -1]  # (count,)
+    radii = nearest(manifold, manifold, k, itself=np.arange(len(manifold))).distances[:, -1]  # (count,)
     inside = np.zeros(len(points), bool)
     for rows, columns, distances in _blocks_of_distances(points, manifold):
         inside[rows] |= (distances <= np.square(radii[columns])).any(axis=1)
@@ -101,26 +102,25 @@ class Nearest:
     distances: Array
 
 
-def nearest(points: Array, among: Array, k: int, leave_out_itself: bool = False) -> Nearest:
+def nearest(points: Array, among: Array, k: int, itself: Array | None = None) -> Nearest:
     """The k nearest rows of `among` (any count, dimensions) to each of `points` (count, dimensions).
 
     Args:
         points: what neighbours are looked for.
         among: where they are looked for.
         k: neighbours of each.
-        leave_out_itself: the rows of `points` are the first ones of `among`, and none is its own neighbour.
+        itself: for each point the row of `among` that it is, which is none of its neighbours; (count,).
 
     Raises:
         ValueError: there are fewer than k others.
     """
-    if len(among) - leave_out_itself < k:
+    if len(among) - (itself is not None) < k:
         raise ValueError(f"{k} neighbours need more than {len(among)} rows")
     best = np.full((len(points), k), np.inf)
     which = np.zeros((len(points), k), np.int64)
     for rows, columns, distances in _blocks_of_distances(points, among):
-        if leave_out_itself:
-            same = np.arange(rows.start, rows.stop)[:, np.newaxis] == np.arange(columns.start, columns.stop)
-            distances[same] = np.inf
+        if itself is not None:
+            distances[itself[rows, np.newaxis] == np.arange(columns.start, columns.stop)] = np.inf
         found = np.concatenate([best[rows], distances], axis=1)
         order = np.argpartition(found, k - 1, axis=1)[:, :k]
         numbers = np.broadcast_to(np.arange(columns.start, columns.stop), distances.shape)
@@ -133,11 +133,12 @@ def nearest(points: Array, among: Array, k: int, leave_out_itself: bool = False)
 
 def _blocks_of_distances(points: Array, others: Array) -> Iterator[tuple[slice, slice, Array]]:
     """Squared Euclidean distances of every pair, in blocks: (rows, columns, float64 (rows, columns))."""
+    step = max(1, min(COLUMNS, NUMBERS // others.shape[1]))
     for first in range(0, len(points), ROWS):
         rows = slice(first, min(first + ROWS, len(points)))
         a = points[rows].astype(np.float64)
-        for other in range(0, len(others), COLUMNS):
-            columns = slice(other, min(other + COLUMNS, len(others)))
+        for other in range(0, len(others), step):
+            columns = slice(other, min(other + step, len(others)))
             b = others[columns].astype(np.float64)
             squares = np.square(a).sum(axis=1)[:, np.newaxis] + np.square(b).sum(axis=1) - 2.0 * (a @ b.T)
             # Rounding leaves a row some 1e-13 from its own copy, or even less than nothing.

@@ -10,7 +10,8 @@ pytest.importorskip("tensorflow")
 from jobs.datasets import named
 from jobs.datasets.images import ImageSet
 from jobs.gan import metrics
-from jobs.gan.features import FEATURES, feature_network
+from jobs.gan.classifier import FEATURES
+from jobs.gan.features import feature_network
 from jobs.gan.judge import Judge, halves
 from jobs.gan.metrics import frechet_distance, kernel_distance, moments, nearest, precision_and_recall
 from jobs.local import LocalContext
@@ -122,10 +123,10 @@ def test_nearest_rows_are_found_across_blocks(
     np.testing.assert_allclose(found.distances, np.sort(distances, axis=1)[:, :2])
     itself = nearest(among[:5], among, 1)
     np.testing.assert_array_equal(itself.rows[:, 0], np.arange(5))
-    others = nearest(among[:5], among, 1, leave_out_itself=True)
+    others = nearest(among[:5], among, 1, itself=np.arange(5))
     assert (others.rows[:, 0] != np.arange(5)).all()
     with pytest.raises(ValueError, match="20 neighbours need more than 20 rows"):
-        nearest(among, among, 20, leave_out_itself=True)
+        nearest(among, among, 20, itself=np.arange(20))
 
 
 @pytest.fixture(scope="module")
