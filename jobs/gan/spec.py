@@ -4,8 +4,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from jobs.gan.uses import EvaluateGan, Evaluation
 from jobs.names import DataSetName, JobField, JobName
 from jobs.spec import JobResult, JobSpec
+
+__all__ = [
+    "DEMO",
+    "SMALLEST",
+    "EvaluateGan",
+    "Evaluation",
+    "GanResult",
+    "GenerateImages",
+    "ImagesResult",
+    "TrainGan",
+]
 
 Activation = Literal["leaky_relu", "relu", "elu", "gelu", "silu", "tanh"]
 Width = Annotated[int, Field(ge=1, le=8192)]

@@ -1,0 +1,56 @@
+"""What can be done with a trained GAN besides drawing."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from jobs.names import JobField, JobName
+from jobs.spec import JobResult, JobSpec
+
+
+class Evaluation(JobResult):
+    """How good a generator is. `floor_` is the same figure for real images against other real ones."""
+
+    count: int = Field(description="samples, real images, and other real images that were compared")
+    features: str = Field(description="what the feature network has learnt to tell: classes or rotations")
+    feature_accuracy: float | None = Field(description="its share of right answers on images held out of it")
+    frechet_distance: float = Field(description="distance of the features' Gaussians (FID); 0 is the best")
+    floor_frechet_distance: float = Field(description="what no generator is expected to beat")
+    kernel_distance: float = Field(description="squared maximum mean discrepancy of the features (KID)")
+    kernel_distance_error: float = Field(description="its standard error")
+    floor_kernel_distance: float = Field(description="about 0")
+    floor_kernel_distance_error: float = Field(description="its standard error")
+    precision: float = Field(description="share of samples that lie among the real images")
+    recall: float = Field(description="share of real images that lie among the samples")
+    floor_precision: float = Field(description="what real images come to")
+    floor_recall: float = Field(description="what real images come to")
+    class_shares: dict[str, float] = Field(description="share of the samples in each class, by the network")
+    real_class_shares: dict[str, float] = Field(description="share of the real images, by their labels")
+    class_coverage: float | None = Field(
+        description="share of the classes with at least a tenth of their share of the real images"
+    )
+    class_balance: float | None = Field(
+        description="1 = classes are as frequent as among the real images, 0 = none in common"
+    )
+    label_accuracy: float | None = Field(
+        description="conditional models: share of samples that show the class asked for, by the network"
+    )
+    copied: float = Field(
+        description="share of samples nearer to a training image than 99 % of these are to any other: "
+        "about 0.01 or less unless images were memorised"
+    )
+    remark: str = Field(description="what was not measured, and why")
+
+
+class EvaluateGan(JobSpec[Evaluation], kind="gan.evaluate"):
+    """Measures how good a trained generator is, against its own data set."""
+
+    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.evaluate")
+
+    model: Annotated[JobName, JobField("gan.train")] = Field(description="a finished gan.train job")
+    count: int = Field(
+        default=10_000,
+        ge=20,
+        le=50_000,
+        description="samples, compared with as many real images; at most half of the data set",
+    )
