@@ -1,6 +1,8 @@
 """What can run: specs, families and the one training loop."""
 
 from jobs.gan.spec import (
+    Augmentation,
+    AugmentDataSet,
     EvaluateGan,
     Evaluation,
     GanResult,
@@ -10,6 +12,8 @@ from jobs.gan.spec import (
 )
 
 __all__ = [
+    "AugmentDataSet",
+    "Augmentation",
     "EvaluateGan",
     "Evaluation",
     "GanResult",

@@ -117,3 +117,10 @@ class JobContext(Protocol):
         `name` may contain `/`, and has to carry the digest of whatever the content depends on. An entry
         that is damaged is made anew.
         """
+
+    def save_data_set(self, name: str, images: "ImageSet") -> None:
+        """Keeps images as a data set that other jobs can name.
+
+        Raises:
+            BadInput: there is one of that name already, with other content.
+        """

@@ -149,6 +149,12 @@ class LocalContext:
             raise BadInput(f"job {job_id} has no artifact {name!r}; has it finished?")
         return path
 
+    def save_data_set(self, name: str, images: "ImageSet") -> None:
+        """Writes `datasets/<name>.npz`, in place of an earlier attempt's."""
+        path = self._work / "images.npz"
+        images.write(path)
+        _write(self._job / "datasets" / f"{checked_name(name, 'data set name')}.npz", path)
+
     def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
         """See `JobContext.cached`: kept in `.triptych-cache` beside this job, for the jobs beside it."""
         path = self._job.absolute().parent / ".triptych-cache" / checked_path(name, "cache entry")

@@ -108,6 +108,33 @@ def curves(series: Mapping[str, Array], x_label: str, y_label: str) -> bytes:
     return file.getvalue()
 
 
+def bars(series: Mapping[str, Sequence[float]], y_label: str) -> bytes:
+    """For each name the mean of its values as a bar, and each value as a dot, in a PNG file.
+
+    Args:
+        series: values by name, shares from 0 to 1.
+        y_label: what the values are.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.5), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    for place, (name, values) in enumerate(series.items()):
+        axes.bar(place, np.mean(values), width=0.6, alpha=0.6, label=name)
+        axes.plot([place] * len(values), values, "ko")
+    everything = np.concatenate([np.asarray(values) for values in series.values()])
+    # A few per cent are what counts here: the axis begins near the least value, and says where.
+    axes.set_ylim(max(0.0, float(everything.min()) - 0.05), min(1.0, float(everything.max()) + 0.05))
+    axes.set_xticks(range(len(series)), list(series))
+    axes.set_ylabel(y_label)
+    axes.grid(axis="y", alpha=0.3)
+    file = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
 def _bytes(images: Array) -> Array:
     if images.dtype == np.uint8:
         return images

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from jobs.datasets.images import ImageSet
 from jobs.datasets.named import DATA_SETS
-from jobs.errors import InvalidSpec
+from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_name
 from scheduler.artifacts import ArtifactStore, DataSetKeys
 from scheduler.errors import UnknownArtifact, UnknownDataSet
@@ -55,13 +55,30 @@ class DataSets:
 
     def publish(self, name: str, images: ImageSet, file: Path) -> DataSetInfo:
         """Stores a data set that is written in a file."""
-        info = DataSetInfo(name, images.digest, len(images), images.shape, images.class_names)
+        info = _info(name, images)
         keys = DataSetKeys(name)
         self._store.ensure_bucket()
         if not self._store.exists(keys.content(info.digest)):
             self._store.put_file(keys.content(info.digest), file)
         # The pointer last: whoever reads it finds the content there.
         self._store.put_json(keys.current, asdict(info))
+        return info
+
+    def publish_new(self, name: str, images: ImageSet) -> DataSetInfo:
+        """Stores a data set under a name that nothing has, or that has this very content.
+
+        Raises:
+            BadInput: the name has other content.
+        """
+        keys, info = DataSetKeys(name), _info(name, images)
+        self._store.ensure_bucket()
+        with TemporaryDirectory(prefix="triptych-") as folder:
+            file = Path(folder) / "images.npz"
+            images.write(file)
+            self._store.put_file(keys.content(info.digest), file)
+        # In one step, so that of two jobs that choose the same name one is told.
+        if not self._store.put_new_json(keys.current, asdict(info)) and self.get(name).digest != info.digest:
+            raise BadInput(f"there is a data set {name!r} already, with other content: choose another name")
         return info
 
     def get(self, name: str) -> DataSetInfo:
@@ -107,3 +124,7 @@ class DataSets:
         except UnknownArtifact:
             return []
         return sorted(folder.removeprefix("datasets/").strip("/") for folder in folders)
+
+
+def _info(name: str, images: ImageSet) -> DataSetInfo:
+    return DataSetInfo(name, images.digest, len(images), images.shape, images.class_names)

@@ -150,6 +150,10 @@ class WorkerContext:
         except UnknownArtifact:
             raise BadInput(f"job {job_id} has no artifact {name!r}") from None
 
+    def save_data_set(self, name: str, images: ImageSet) -> None:
+        """See `JobContext.save_data_set`."""
+        patiently(lambda: self._data_sets.save(name, images))
+
     def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
         """See `JobContext.cached`."""
         return cached(self._store, name, make)

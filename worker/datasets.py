@@ -49,6 +49,14 @@ class DataSetCache:
             self._keep(file, info.digest)
         return images
 
+    def save(self, name: str, images: ImageSet) -> None:
+        """Keeps images in the store as a data set that jobs can name.
+
+        Raises:
+            BadInput: there is one of that name already, with other content.
+        """
+        self._sets.publish_new(name, images)
+
     def _stored(self, name: str, digest: str) -> ImageSet:
         path = self._path(digest)
         if path.exists():

@@ -96,12 +96,21 @@ def labels_like(data: ImageSet, generator: Generator, count: int, seed: int) -> 
     """
     if not generator.class_names:
         return None
+    return np.random.Generator(np.random.Philox([seed, 4])).choice(checked_labels(data, generator), count)
+
+
+def checked_labels(data: ImageSet, generator: Generator) -> Array:
+    """The labels of real images, int64 (count,), which mean the same as those of a conditional generator.
+
+    Raises:
+        BadInput: they do not.
+    """
     if data.labels is None or data.class_names != generator.class_names:
         raise BadInput(
             f"the data set has the classes {', '.join(data.class_names) or '(none)'} and job "
             f"{generator.job_id} draws {', '.join(generator.class_names)}; train on the data set as it is now"
         )
-    return np.random.Generator(np.random.Philox([seed, 4])).choice(data.labels, count)
+    return data.labels
 
 
 def distances(real: Array, samples: Array) -> dict[str, float]:

@@ -4,13 +4,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from jobs.gan.uses import EvaluateGan, Evaluation
+from jobs.gan.uses import Augmentation, AugmentDataSet, EvaluateGan, Evaluation
 from jobs.names import DataSetName, JobField, JobName
 from jobs.spec import JobResult, JobSpec
 
 __all__ = [
     "DEMO",
     "SMALLEST",
+    "AugmentDataSet",
+    "Augmentation",
     "EvaluateGan",
     "Evaluation",
     "GanResult",

@@ -1,10 +1,11 @@
-"""What can be done with a trained GAN besides drawing."""
+"""What can be done with a trained GAN besides drawing: judge it, and make a data set of it."""
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from jobs.names import JobField, JobName
+from jobs.datasets.named import DATA_SETS
+from jobs.names import DataSetName, JobField, JobName, Name
 from jobs.spec import JobResult, JobSpec
 
 
@@ -53,4 +54,44 @@ class EvaluateGan(JobSpec[Evaluation], kind="gan.evaluate"):
         ge=20,
         le=50_000,
         description="samples, compared with as many real images; at most half of the data set",
+    )
+
+
+class Augmentation(JobResult):
+    """What a data set of samples is worth."""
+
+    dataset: str = Field(description="name of the new data set")
+    count: int = Field(description="images in it")
+    real: int = Field(description="real images that each classifier was trained on")
+    held_out: int = Field(description="real images that accuracy was measured on")
+    accuracy: float = Field(description="share of right answers, trained on real images alone; mean of all")
+    augmented_accuracy: float = Field(description="trained on real images and samples; mean of all")
+    accuracies: tuple[float, ...] = Field(strict=False, description="one a seed, real images alone")
+    augmented_accuracies: tuple[float, ...] = Field(strict=False, description="one a seed, with samples")
+    remark: str = Field(description="what to know about these figures")
+
+
+def _not_a_named_one(name: str) -> str:
+    if name in DATA_SETS:
+        raise ValueError("is the name of a data set that comes with Triptych: choose another one")
+    return name
+
+
+class AugmentDataSet(JobSpec[Augmentation], kind="gan.augment"):
+    """Makes a labelled data set of a conditional GAN's samples, and measures what it adds to real images."""
+
+    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.augment")
+
+    model: Annotated[JobName, JobField("gan.train")] = Field(
+        description="a finished gan.train job with conditional=true"
+    )
+    name: Annotated[Name, AfterValidator(_not_a_named_one)] = Field(description="of the new data set")
+    per_class: int = Field(default=500, ge=1, le=10_000, description="samples of each class")
+    real: int = Field(
+        default=500, ge=2, le=100_000, description="real images to train a classifier on; at most half of all"
+    )
+    dataset: DataSetName | None = Field(
+        default=None,
+        description="labelled images of the same classes, to measure with; by default those the model was "
+        "trained on, which it has seen",
     )
