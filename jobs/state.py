@@ -38,7 +38,12 @@ def snapshot(model: "Trainable") -> dict[str, Array]:
     On a CPU no byte is copied: each array shares the variable's buffer, and TensorFlow gives a
     variable whose buffer is shared a new one before it writes to it.
     """
-    return {name: np.asarray(tf.identity(variable.value)) for name, variable in variables(model).items()}
+    return {name: np.asarray(_read(variable.value)) for name, variable in variables(model).items()}
+
+
+def _read(variable: tf.Variable) -> tf.Tensor:
+    # Training stands still meanwhile, and the bare operation takes a third of the time of `tf.identity`.
+    return tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
 
 
 def restore(model: "Trainable", arrays: Mapping[str, Array]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobs import catalog
-from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec, read, write
+from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec, pieces, read
 from jobs.context import Progress, StopReason
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
@@ -205,7 +205,7 @@ class WorkerContext:
     def _store_checkpoints(self, writes: Sequence[tuple[CheckpointName, Checkpoint]]) -> None:
         began = time.monotonic()
         for name, checkpoint in writes:
-            self._store_checkpoint(name, checkpoint)
+            self._store.put_pieces(self._keys.checkpoint(name), pieces(checkpoint))
         # Only after the new one is there. Those that were passed over count for nothing, whatever their
         # step: they must not push out one that is whole.
         whole = [name for name in self._checkpoints() if name not in self._passed_over]
@@ -219,14 +219,6 @@ class WorkerContext:
         rest = min(_REST * took, _LONGEST_REST) if took >= _LONG_SAVE else 0.0
         self._rests_until = time.monotonic() + rest
         self._saving.clear()
-
-    def _store_checkpoint(self, name: CheckpointName, checkpoint: Checkpoint) -> None:
-        path = self.folder.parent / "checkpoint.safetensors"
-        try:
-            write(checkpoint, path)
-            self._store.put_file(self._keys.checkpoint(name), path)
-        finally:
-            path.unlink(missing_ok=True)
 
     def _checkpoints(self) -> list[CheckpointName]:
         """Whole or not, from the oldest to the newest."""

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import SecretStr
 
@@ -39,6 +40,18 @@ def test_an_object_of_many_parts_comes_back_as_it_went(store: ArtifactStore, tmp
     store.put_file("jobs/a/checkpoints/large", file)
     copy = store.get_file("jobs/a/checkpoints/large", tmp_path / "copy")
     assert copy.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("most", [5 * 1024**3, 0])
+def test_an_object_in_pieces_comes_back_as_one_in_one_request_and_in_parts(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("scheduler.artifacts._LARGEST_PUT", most)
+    monkeypatch.setattr("scheduler.artifacts._PART", 5 << 20)
+    large = np.arange(3 << 19, dtype=np.int64)  # 12 MiB
+    pieces = [memoryview(b"head"), memoryview(large).cast("B"), memoryview(b""), memoryview(b"tail")]
+    store.put_pieces("jobs/a/checkpoints/pieces", pieces)
+    assert store.get("jobs/a/checkpoints/pieces") == b"head" + large.tobytes() + b"tail"
 
 
 def test_listings_are_in_the_order_of_keys_and_stay_in_their_folder(store: ArtifactStore) -> None:
