@@ -4,7 +4,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from jobs.datasets.named import DATA_SETS
 from jobs.names import DataSetName, JobField, JobName, Name
 from jobs.spec import JobResult, JobSpec
 
@@ -72,6 +71,9 @@ class Augmentation(JobResult):
 
 
 def _not_a_named_one(name: str) -> str:
+    # Here, as it brings NumPy: a command line that only lists jobs has no use for it.
+    from jobs.datasets.named import DATA_SETS
+
     if name in DATA_SETS:
         raise ValueError("is the name of a data set that comes with Triptych: choose another one")
     return name
