@@ -1,0 +1,53 @@
+"""A person asks how good a trained GAN is, and what more can be made with it."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from jobs import AugmentDataSet, EvaluateGan, GenerateImages, TrainGan
+from jobs.gan.spec import GanResult
+from scheduler import Client, Job, JobFailed
+
+
+@pytest.fixture(scope="module")
+def trained(stack: object) -> Job[GanResult]:
+    job = Client().submit(TrainGan(dataset="digits", epochs=5, latent_dim=8))
+    job.wait(240)
+    return job
+
+
+def test_an_evaluation_leaves_figures_and_pictures_and_the_second_finds_the_feature_network(
+    trained: Job[GanResult], client: Client
+) -> None:
+    first = client.submit(EvaluateGan(model=trained, count=200))
+    results = [first.wait(240)]
+    cached = list(client.store.under("cache/"))
+    results.append(client.submit(EvaluateGan(model=trained, count=200, seed=1)).wait(240))
+    assert cached == list(client.store.under("cache/")) != []
+    for result in results:
+        assert (result.count, result.features) == (200, "classes")
+        assert result.frechet_distance > 5 * result.floor_frechet_distance
+    assert results[0].feature_accuracy == results[1].feature_accuracy
+    assert results[0].frechet_distance != results[1].frechet_distance
+    assert {"evaluation.json", "neighbours.png", "classes.png"} <= set(first.artifacts())
+
+
+def test_images_can_be_truncated_and_melt_into_each_other(trained: Job[GanResult], client: Client) -> None:
+    job = client.submit(GenerateImages(model=trained, count=4, truncation=0.5, interpolate=2))
+    assert job.wait(120).count == 4
+    animation = Image.open(io.BytesIO(job.artifact("interpolation.gif")))
+    assert animation.format == "GIF"
+    assert animation.n_frames > 10
+
+
+def test_what_needs_classes_fails_with_what_to_do(trained: Job[GanResult], client: Client) -> None:
+    for spec in (
+        GenerateImages(model=trained, count=4, label="3"),
+        AugmentDataSet(model=trained, name="more-digits"),
+    ):
+        with pytest.raises(
+            JobFailed, match=rf"BAD_INPUT.*job {trained.id} is not conditional.*conditional=true"
+        ):
+            client.submit(spec).wait(120)
+    assert "more-digits" not in {info.name for info in client.datasets.list()}
