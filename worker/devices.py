@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scheduler.settings import WorkerSettings
 
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,22 @@ def usable_cores() -> int:
     """Cores that this process may really use: by its affinity and its container's quota."""
     linux = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1
+    quota = _quota(_CGROUPS)
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def _quota(cgroups: Path) -> float | None:
+    """The processors that a container may use at once, or None where there is no such limit."""
     try:
-        quota, period = _CGROUP_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+        if (newer := cgroups / "cpu.max").exists():
+            quota, period = newer.read_text().split()
+        else:  # version 1, as engines before Docker 20.10 and some hosts still have it
+            quota, period = (
+                (cgroups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
+            )
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError):  # no control groups here, or "max"
+        return None
 
 
 def share(settings: WorkerSettings, cores: int) -> Slots:

@@ -127,6 +127,8 @@ def test_the_images_hold_no_secret(compose: Compose) -> None:
         found = compose.engine(
             "run",
             "--rm",
+            "--user",
+            "root",
             "--entrypoint",
             "sh",
             image,
