@@ -1,9 +1,11 @@
-"""What checkpoints cost: in training time, in time that one save blocks, and in speed to the store.
+"""What checkpoints cost at default settings: in training time, in time that one save blocks, and in speed.
 
-    python -m bench.checkpoints
+    python -m bench.checkpoints [gan] [dense]
 
 trains the GAN and a dense model of 100 million parameters with Adam through the real loop, with a worker's
-context and an S3 server, in windows of training in turn with and without one save; the second needs 6 GB.
+context and an S3 server on the same machine. Nothing is set: saves come when a worker lets them come, rests
+included. The cost is the time that steps took longer beside a save than away from it, over whole periods from
+the beginning of one save to that of a later one. The dense model needs 6 GB; both together take 7 minutes.
 """
 
 import os
@@ -11,8 +13,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +36,12 @@ from jobs.gan.spec import TrainGan
 from jobs.keeping import CheckpointName
 from jobs.state import snapshot
 from jobs.training import Trainable, train
-from worker.context import _LONG_SAVE, _LONGEST_REST, _REST, WorkerContext
+from worker.context import WorkerContext
 from worker.runner import SWITCH_SECONDS
 from worker.runners import Assignment
 
-#: Between two checkpoints, as jobs have it unless told otherwise.
-INTERVAL = 30.0
+#: Steps are counted from so many seconds before the first save on; a save may cost something so long after it.
+AWAY, AFTERMATH = 15.0, 3.0
 SPEC = TrainGan(dataset="mnist-5k", epochs=100_000)
 
 
@@ -52,59 +55,43 @@ class Save:
 
 
 class Metered(WorkerContext):
-    """A worker's context that saves once in every second window of training, and takes the times."""
+    """A worker's context that notes when which step was done, and ends the training after so many saves."""
 
-    windows = 6
-    seconds = 30.0
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, model: Trainable, saves: int) -> None:
         super().__init__(Assignment("0" * 16, 1, SPEC.to_wire(), {}), folder)
-        self.model: Trainable | None = None
         self.saves: list[Save] = []
-        self.rates: tuple[list[float], list[float]] = ([], [])  #: steps a second without and with a save
-        self._window = 0
-        self._first: tuple[float, int] | None = None
-        self._due = False
+        self.marks: list[tuple[float, int]] = []  #: time and step at the end of each chunk
+        self._model = model
+        self._most = saves
 
     def report(self, progress: Progress) -> None:
         """Not measured: reports have no part in what checkpoints cost."""
 
     def should_stop(self) -> StopReason | None:
-        """Ends a window when its time is up and its save is done."""
-        assert self.model is not None
-        now, step = time.monotonic(), int(self.model.step.numpy())
-        if self._first is None:  # the first chunk compiles
-            self._first = (now, step)
-            return None
-        began, first = self._first
-        if now - began < self.seconds or self._saving.is_set():
-            return None
-        with_save = self._window % 2
-        self.rates[with_save].append((step - first) / (now - began))
-        said = "with" if with_save else "without"
-        print(f"  {said} a save: {self.rates[with_save][-1]:.2f} steps/s", flush=True)
-        self._window += 1
-        self._first, self._due = (now, step), self._window % 2 == 1
-        return StopReason.CANCEL if self._window == self.windows else None
+        """Takes the time."""
+        self.marks.append((time.monotonic(), int(self._model.step.numpy())))
+        return StopReason.CANCEL if len(self.saves) == self._most else None
 
     def checkpoint_in_flight(self) -> bool:
-        """Lets the loop save once in a window that has a save."""
-        if not self._due:
-            return True
-        self._due = False
-        self.saves.append(Save(time.monotonic()))
-        return False
+        """Notes when the loop may save, which it does then."""
+        busy = super().checkpoint_in_flight()
+        if not busy:
+            self.saves.append(Save(time.monotonic()))
+        return busy
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Takes the time for which training stands still, the snapshot included."""
-        if self._window == self.windows:
-            self.saves.append(Save(time.monotonic()))  # the last one, with no training beside it
+        if self.saves[-1].blocked:  # the last one, which the loop saves as it ends
+            self.flush()
+            self.saves.append(Save(time.monotonic()))
         super().save_checkpoint(checkpoint)
         self.saves[-1].blocked = time.monotonic() - self.saves[-1].began
 
     def _store_checkpoints(self, writes: Sequence[tuple[CheckpointName, Checkpoint]]) -> None:
+        save = self.saves[-1]
         super()._store_checkpoints(writes)
-        self.saves[-1].ended = time.monotonic()
+        save.ended = time.monotonic()
+        print(f"  saved in {save.ended - save.began:.2f} s", flush=True)
 
 
 class Dense(Trainable):
@@ -146,39 +133,54 @@ def gan() -> tuple[Trainable, dict[str, Any], int]:
     return Gan(SPEC, data.shape), {"images": data.images}, SPEC.batch_size
 
 
-def measure(name: str, build: Any, windows: int, seconds: float) -> None:
+def measure(name: str, build: Callable[[], tuple[Trainable, dict[str, Any], int]], periods: int) -> None:
     print(f"{name}:", flush=True)
     model, data, batch_size = build()
     with tempfile.TemporaryDirectory(prefix="triptych-") as folder:
         (Path(folder) / "scratch").mkdir()
-        context = Metered(Path(folder) / "scratch")
-        context.model, context.windows, context.seconds = model, windows, seconds
+        context = Metered(Path(folder) / "scratch", model, periods + 1)
         size = sum(array.nbytes for array in snapshot(model).values())
         try:
-            train(model, data, SPEC, context, epochs=10**6, batch_size=batch_size, checkpoint_seconds=0)
+            train(model, data, SPEC, context, epochs=10**6, batch_size=batch_size)
         except Stopped:
             context.flush()
         show(context, size, Path(folder))
 
 
 def show(context: Metered, size: int, folder: Path) -> None:
-    without, beside = (statistics.median(rates) for rates in context.rates)
-    *saves, alone = context.saves
+    *saves, last, alone = context.saves
+    free, lost = lost_seconds(context.marks, saves, last.began)
+    period = (last.began - saves[0].began) / len(saves)
     blocked = statistics.median(save.blocked for save in saves)
     took = statistics.median(save.ended - save.began for save in saves)
-    cost = (1 - beside / without) * context.seconds  # seconds of training that one save costs
-    interval = max(INTERVAL, min(_REST * took, _LONGEST_REST) if took >= _LONG_SAVE else 0.0)
     megabytes = size / 1e6
-    print(f"  state of {megabytes:.1f} MB; {without:.2f} steps/s, {beside:.2f} with a save in the window")
+    print(f"  state of {megabytes:.1f} MB; {free:.2f} steps/s away from saves")
     print(
-        f"  one save costs {cost:.3f} s of training: {100 * cost / INTERVAL:.2f} % if every {INTERVAL:g} s,"
+        f"  {len(saves)} saves, one every {period:.0f} s, cost {lost / len(saves):.3f} s of training each: "
+        f"{100 * lost / len(saves) / period:.2f} % at default settings (wanted: < 3 %)"
     )
-    print(f"    {100 * cost / interval:.2f} % every {interval:.0f} s, as a worker does it (wanted: < 3 %)")
+    print(f"  they would cost {100 * lost / len(saves) / 30:.2f} % if one came every 30 s without a rest")
     share = 100 * blocked / took
-    print(f"  it blocks for {1000 * blocked:.1f} ms of {took:.2f} s = {share:.2f} % (wanted: < 5 %)")
+    print(f"  one blocks for {1000 * blocked:.1f} ms of {took:.2f} s = {share:.2f} % (wanted: < 5 %)")
     speed = megabytes / (alone.ended - alone.began)
     print(f"  whole save: {megabytes / took:.0f} MB/s beside training, {speed:.0f} MB/s alone")
     print(f"  bare fput_object of as many bytes: {bare_upload(context, size, folder):.0f} MB/s")
+
+
+def lost_seconds(
+    marks: Sequence[tuple[float, int]], saves: Sequence[Save], end: float
+) -> tuple[float, float]:
+    """Steps a second away from saves, and the seconds that the steps beside them took longer."""
+    free, beside = [0.0, 0], [0.0, 0]  # seconds, steps
+    for (began, first), (ended, last) in pairwise(marks):
+        if began < saves[0].began - AWAY or ended > end:
+            continue  # the first chunks compile; the last save is not over
+        near = any(began < save.ended + AFTERMATH and ended > save.began for save in saves)
+        kept = beside if near else free
+        kept[0] += ended - began
+        kept[1] += last - first
+    rate = free[1] / free[0]
+    return rate, beside[0] - beside[1] / rate
 
 
 def bare_upload(context: Metered, size: int, folder: Path, times: int = 3) -> float:
@@ -197,9 +199,9 @@ def main() -> None:
     wanted = sys.argv[1:] or ("gan", "dense")
     with running_stack():
         if "gan" in wanted:
-            measure("classic GAN", gan, windows=10, seconds=10.0)
+            measure("classic GAN", gan, periods=4)
         if "dense" in wanted:
-            measure("dense, 100 million parameters, Adam", dense, windows=6, seconds=INTERVAL)
+            measure("dense, 100 million parameters, Adam", dense, periods=1)
 
 
 if __name__ == "__main__":
