@@ -40,7 +40,7 @@ from worker.context import WorkerContext
 from worker.runner import SWITCH_SECONDS
 from worker.runners import Assignment
 
-#: Steps are counted from so many seconds before the first save on; a save may cost something so long after it.
+#: Steps are counted from so many seconds before the first save on; so long after one it may still cost some.
 AWAY, AFTERMATH = 15.0, 3.0
 SPEC = TrainGan(dataset="mnist-5k", epochs=100_000)
 
