@@ -196,11 +196,14 @@ class WorkerContext:
 
     def _upload_metrics(self) -> None:
         self._metrics_uploaded = time.monotonic()
+        self._uploads.add(self._store_metrics)  # read there: of a long job it is megabytes
+
+    def _store_metrics(self) -> None:
         if self._metrics.exists():
             content = self._metrics.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]  # the job may be adding a line just now
             # Each attempt has a file of its own: a late write of one touches no other's.
-            key = self._keys.metrics(self._assignment.attempt)
-            self._uploads.add(lambda: self._store.put(key, content, "application/jsonl"))
+            self._store.put(self._keys.metrics(self._assignment.attempt), whole, "application/jsonl")
 
     def _store_checkpoints(self, writes: Sequence[tuple[CheckpointName, Checkpoint]]) -> None:
         began = time.monotonic()
