@@ -1,8 +1,9 @@
-"""How long a job stands still when what runs it is killed or asked to end, at default settings.
+"""How long a job stands still when what runs it is killed or asked to end, and how soon one is cancelled.
 
     python -m bench.recovery
 
-Two workers, one job. The time runs from the signal to the first step that another process does after it.
+Two workers, one job, default settings. The first times run from the signal to the first step that another
+process does after it; those of cancelling, from the call to the last step and to the final state.
 """
 
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.stack import PLUGIN
@@ -20,7 +21,8 @@ from bench.stack import PLUGIN
 sys.path.insert(0, str(PLUGIN))
 from triptych_drill.spec import DrillResult, Train
 
-from scheduler import Job
+from scheduler import Client, Job
+from scheduler.artifacts import JobKeys
 from tests.cluster import Cluster, cluster
 from tests.servers import redis_server, s3_server, wait_until
 
@@ -75,6 +77,33 @@ class Ward:
             return []
         return self._journal.read_text().rpartition("\n")[0].splitlines()
 
+    def cancel(self, number: int) -> tuple[float, float]:
+        """Seconds from cancelling a running job to its last step, and to its final state."""
+        self._journal = self._cluster.folder / f"journal-cancel-{number}"
+        client = self._cluster.client()
+        job = client.submit(Train(steps=1_000_000, step_seconds=STEP_SECONDS, journal=str(self._journal)))
+        wait_until(lambda: len(self._lines()) > 20)
+        steps, began = 0, time.monotonic()
+        stepped = began
+        job.cancel()
+        while not job.state.final:
+            if len(self._lines()) > steps:
+                steps, stepped = len(self._lines()), time.monotonic()
+            time.sleep(0.005)
+        ended = time.monotonic()
+        if not list(client.store.under(JobKeys(job.id).checkpoints)):
+            sys.exit(f"the cancelled job {job.id} kept no checkpoint")
+        return stepped - began, ended - began
+
+
+def cancel_queued(client: Client) -> tuple[str, float]:
+    """A job that is cancelled while no worker is up, and the seconds that it took."""
+    job = client.submit(Train())
+    began = time.monotonic()
+    job.cancel()
+    wait_until(lambda: job.state.final)
+    return job.id, time.monotonic() - began
+
 
 def kill_worker(ward: Ward) -> None:
     ward.worker().kill()
@@ -99,6 +128,8 @@ def main() -> None:
             cluster(redis, store, folder) as built,
         ):
             built.scheduler()
+            queued = [cancel_queued(built.client()) for _ in range(TIMES)]
+            show("cancelling a queued job, with no worker up", [seconds for _, seconds in queued])
             ward = Ward(built)
             for title, blow in (
                 ("kill -9 of the runner", kill_runner),
@@ -106,11 +137,17 @@ def main() -> None:
                 ("kill -9 of the worker", kill_worker),
             ):
                 stood = [ward.strike(number, blow) for number in range(TIMES)]
-                print(
-                    f"{title}: the job stands still for {statistics.median(stood):.2f} s, "
-                    f"at worst {max(stood):.2f} s ({TIMES} times)",
-                    flush=True,
-                )
+                show(f"{title}: the job stands still", stood)
+            times = [ward.cancel(number) for number in range(TIMES)]
+            show("cancelling a running job, to its last step", [stepped for stepped, _ in times])
+            show("cancelling a running job, to its final state", [ended for _, ended in times])
+            started = [job for job, _ in queued if built.client().records.get(job).attempt]
+            print(f"of {len(queued)} jobs cancelled in the queue, {len(started)} started later", flush=True)
+
+
+def show(title: str, seconds: Sequence[float]) -> None:
+    median, worst = statistics.median(seconds), max(seconds)
+    print(f"{title}: {median:.2f} s, at worst {worst:.2f} s ({len(seconds)} times)", flush=True)
 
 
 if __name__ == "__main__":
