@@ -28,6 +28,8 @@ Task = Literal["classes", "rotations"]
 
 #: Of the images, one in so many is held out of training, and at most so many, to measure the accuracy.
 HELD_OUT_ONE_IN, MOST_HELD_OUT = 10, 2_000
+#: Images whose features tell their scale.
+MOST_SCALED = 2_000
 #: Fixed, so that all jobs on a data set share one network.
 SEED = 0
 
@@ -37,7 +39,7 @@ class Seen:
     """What the network sees in some images.
 
     Attributes:
-        features: float32 (count, classifier.FEATURES).
+        features: float32 (count, classifier.FEATURES), of variance 1 on average over the data set.
         answers: int64 (count,), the class (or the number of quarter turns) that it takes each for.
     """
 
@@ -53,9 +55,12 @@ class FeatureNetwork:
         accuracy: share of right answers for images that it was not trained on; None for fewer than ten.
     """
 
-    def __init__(self, network: keras.Model, task: Task, accuracy: float | None = None) -> None:
+    def __init__(
+        self, network: keras.Model, task: Task, accuracy: float | None = None, scale: float = 1.0
+    ) -> None:
         self.task = task
         self.accuracy = accuracy
+        self._scale = np.float32(scale)
         self._look = tf.function(lambda images: network(square(images), training=False))
 
     def see(self, images: Array) -> Seen:
@@ -66,7 +71,7 @@ class FeatureNetwork:
             padded = np.zeros((BATCH, *images.shape[1:]), np.uint8)
             padded[: len(part)] = part
             inner, logits = self._look(tf.constant(padded))
-            features.append(np.asarray(inner)[: len(part)])
+            features.append(self._scale * np.asarray(inner)[: len(part)])
             answers.append(np.asarray(logits)[: len(part)].argmax(axis=1))
         return Seen(np.concatenate(features), np.concatenate(answers))
 
@@ -82,7 +87,7 @@ def feature_network(data: ImageSet, context: JobContext) -> FeatureNetwork:
     about = json.loads(arrays.pop("about").tobytes())
     network = build(data.shape, about["outputs"], SEED)
     network.set_weights([arrays[name] for name in sorted(arrays)])
-    return FeatureNetwork(network, about["task"], about["accuracy"])
+    return FeatureNetwork(network, about["task"], about["accuracy"], about["scale"])
 
 
 def _version() -> str:
@@ -99,7 +104,10 @@ def _made(data: ImageSet, context: JobContext) -> bytes:
     held_out = min(len(data) // HELD_OUT_ONE_IN, MOST_HELD_OUT)
     train(network, data.images, labels, order[held_out:], SEED, context)
     share = accuracy(network, data.images, labels, order[:held_out]) if held_out else None
-    about = json.dumps({"task": task, "outputs": outputs, "accuracy": share}).encode()
+    seen = FeatureNetwork(network, task).see(data.images[order[:MOST_SCALED]]).features
+    # So that distances are of the same size for every data set; of equal images there is no variance.
+    scale = 1.0 / max(float(np.sqrt(seen.var(axis=0).mean())), 1e-6)
+    about = json.dumps({"task": task, "outputs": outputs, "accuracy": share, "scale": scale}).encode()
     arrays = {
         f"{number:03d}": np.asarray(tf.identity(weight.value))
         for number, weight in enumerate(network.weights)

@@ -168,6 +168,7 @@ def test_the_network_of_a_labelled_set_learns_its_classes_once(digits: ImageSet,
     assert network.accuracy > 0.93
     assert (seen.answers == digits.labels).mean() > 0.95
     assert (seen.features.shape, seen.features.dtype) == ((len(digits), FEATURES), np.float32)
+    assert seen.features.var(axis=0).mean() == pytest.approx(1, rel=1e-3)
     np.testing.assert_array_equal(seen.features, again.features)
     assert {path: path.stat().st_mtime_ns for path in entries} == entries
 
