@@ -10,14 +10,32 @@ from jobs.gan.spec import (
     ImagesResult,
     TrainGan,
 )
+from jobs.selfsupervised.spec import (
+    EmbeddingsResult,
+    EncodeImages,
+    EvaluateEmbeddings,
+    EvaluationResult,
+    ReconstructImages,
+    ReconstructionResult,
+    TrainingResult,
+    TrainSelfSupervised,
+)
 
 __all__ = [
     "AugmentDataSet",
     "Augmentation",
+    "EmbeddingsResult",
+    "EncodeImages",
+    "EvaluateEmbeddings",
     "EvaluateGan",
     "Evaluation",
+    "EvaluationResult",
     "GanResult",
     "GenerateImages",
     "ImagesResult",
+    "ReconstructImages",
+    "ReconstructionResult",
     "TrainGan",
+    "TrainSelfSupervised",
+    "TrainingResult",
 ]

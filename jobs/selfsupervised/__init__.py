@@ -1,0 +1,1 @@
+"""Self-supervised learning: what images teach about themselves, without labels."""
