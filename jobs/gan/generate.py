@@ -120,7 +120,7 @@ def load_generator(job_id: str, context: JobContext) -> Generator:
         raise BadInput(f"job {job_id} is a {trained.kind}, and images are generated from a gan.train")
     path = context.artifact_of(job_id, "generator.safetensors")
     shape, class_names, weights = _read_weights(path, job_id)
-    network = build_generator(trained, shape)
+    network = build_generator(trained, shape, len(class_names))
     if [weight.shape for weight in weights] != [tuple(weight.shape) for weight in network.weights]:
         raise BadInput(f"the weights of job {job_id} do not fit its spec; train it again")
     network.set_weights(weights)

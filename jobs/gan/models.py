@@ -15,37 +15,65 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 
 
-def build_generator(spec: TrainGan, shape: Shape) -> keras.Model:
-    """From latents (batch, latent_dim) to images (batch, height, width, channels) in [-1, 1]."""
+def build_generator(spec: TrainGan, shape: Shape, classes: int = 0) -> keras.Model:
+    """From latents (batch, latent_dim) to images (batch, height, width, channels) in [-1, 1].
+
+    A conditional one takes latents and labels, int32 (batch,); a vector for each class is learnt, and joins
+    the latents (Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784, figure 1).
+    """
     latents = keras.Input((spec.latent_dim,), name="latents")
-    hidden = latents
+    inputs, hidden = latents, latents
+    if spec.conditional:
+        labels = keras.Input((), dtype="int32", name="labels")
+        vectors = _vector_of(labels, classes, spec.latent_dim)  # (batch, latent_dim)
+        inputs, hidden = [latents, labels], keras.layers.Concatenate(name="both")([latents, vectors])
     for number, units in enumerate(spec.generator_units):
         hidden = keras.layers.Dense(units, activation=spec.activation, name=f"hidden_{number}")(hidden)
     pixels = keras.layers.Dense(shape[0] * shape[1] * shape[2], activation="tanh", name="pixels")(hidden)
     images = keras.layers.Reshape(shape, name="images")(pixels)
-    return keras.Model(latents, images, name="generator")
+    return keras.Model(inputs, images, name="generator")
 
 
-def build_discriminator(spec: TrainGan, shape: Shape) -> keras.Model:
-    """From images (batch, height, width, channels) in [-1, 1] to logits (batch, 1): large means real."""
+def build_discriminator(spec: TrainGan, shape: Shape, classes: int = 0) -> keras.Model:
+    """From images (batch, height, width, channels) in [-1, 1] to logits (batch, 1): large means real.
+
+    A conditional one takes images and labels, int32 (batch,), and adds the inner product of the class's
+    vector and its last hidden layer (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637, equation 3).
+    """
     images = keras.Input(shape, name="images")
     hidden = keras.layers.Flatten(name="pixels")(images)
     for number, units in enumerate(spec.discriminator_units):
         hidden = keras.layers.Dense(units, activation=spec.activation, name=f"hidden_{number}")(hidden)
     logits = keras.layers.Dense(1, name="logits")(hidden)
-    return keras.Model(images, logits, name="discriminator")
+    if not spec.conditional:
+        return keras.Model(images, logits, name="discriminator")
+    labels = keras.Input((), dtype="int32", name="labels")
+    vectors = _vector_of(labels, classes, spec.discriminator_units[-1])  # (batch, units)
+    projection = keras.layers.Dot(axes=1, name="projection")([hidden, vectors])  # (batch, 1)
+    return keras.Model(
+        [images, labels], keras.layers.Add(name="sum")([logits, projection]), name="discriminator"
+    )
+
+
+def _vector_of(labels: keras.KerasTensor, classes: int, length: int) -> keras.KerasTensor:
+    """What is learnt for each class (batch, length).
+
+    A product with one-hot rows rather than a lookup, whose gradient is sparse and slower under XLA.
+    """
+    one_hot = keras.ops.one_hot(labels, classes)  # (batch, classes)
+    return keras.layers.Dense(length, use_bias=False, name="class_vectors")(one_hot)
 
 
 class Gan(Trainable):
     """A generator and a discriminator, each with its Adam, and one round of their game."""
 
-    def __init__(self, spec: TrainGan, shape: Shape) -> None:
+    def __init__(self, spec: TrainGan, shape: Shape, classes: int = 0) -> None:
         super().__init__(("d_loss", "g_loss"), name="gan")
         self.spec = spec
-        self.generator = build_generator(spec, shape)
+        self.generator = build_generator(spec, shape, classes)
         #: What pictures are drawn with: the running average of the generator, or the generator itself.
-        self.average = build_generator(spec, shape) if spec.average else self.generator
-        self.discriminator = build_discriminator(spec, shape)
+        self.average = build_generator(spec, shape, classes) if spec.average else self.generator
+        self.discriminator = build_discriminator(spec, shape, classes)
         self.generator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
         self.discriminator_optimizer = keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
         self.generator_optimizer.build(self.generator.trainable_variables)
@@ -58,9 +86,11 @@ class Gan(Trainable):
     def one_step(self, batch: Batch, step: tf.Tensor) -> "Mapping[str, tf.Tensor]":
         """One update of the discriminator, then one of the generator (Algorithm 1 with k = 1)."""
         real = tf.cast(batch["images"], tf.float32) / 127.5 - 1.0  # (batch, height, width, channels)
-        fake = self.generator(self._latents(real, 2 * step), training=True)
+        # A conditional GAN draws the classes of the batch, so that they are as frequent as in the data.
+        labels = [batch["labels"]] if self.spec.conditional else []
+        fake = self._draw(self._latents(real, 2 * step), labels)
         with tf.GradientTape() as tape:
-            logits = self.discriminator(tf.concat([real, fake], axis=0), training=True)  # (2 * batch, 1)
+            logits = self._logits(tf.concat([real, fake], axis=0), labels * 2)  # (2 * batch, 1)
             on_real, on_fake = tf.split(logits, 2)
             d_loss = (cross_entropy(on_real, real=True) + cross_entropy(on_fake, real=False)) / 2.0
         weights = self.discriminator.trainable_variables
@@ -70,7 +100,7 @@ class Gan(Trainable):
         weights = self.generator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([weight.value for weight in weights])
-            logits = self.discriminator(self.generator(latents, training=True), training=True)  # (batch, 1)
+            logits = self._logits(self._draw(latents, labels), labels)  # (batch, 1)
             # Not the minimax game's log(1 - D(G(z))), whose gradient vanishes while the
             # discriminator wins, but the non-saturating form of section 3 of the paper.
             g_loss = cross_entropy(logits, real=True)
@@ -79,6 +109,14 @@ class Gan(Trainable):
             for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
                 mean.assign(mean + (1.0 - self._kept(step)) * (weight - mean))
         return {"d_loss": d_loss, "g_loss": g_loss}
+
+    def _draw(self, latents: tf.Tensor, labels: list[tf.Tensor]) -> tf.Tensor:
+        return self.generator([latents, *labels] if labels else latents, training=True)
+
+    def _logits(self, images: tf.Tensor, labels: list[tf.Tensor]) -> tf.Tensor:
+        """Of images, with the labels of each part of them where the GAN is conditional."""
+        inputs = [images, tf.concat(labels, axis=0)] if labels else images
+        return self.discriminator(inputs, training=True)
 
     def _kept(self, step: tf.Tensor) -> tf.Tensor:
         """How much of the running average stays: little at first, so that it forgets how it began."""

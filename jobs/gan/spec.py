@@ -74,6 +74,9 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     activation: Activation = Field(default="leaky_relu", description="after every hidden layer")
     learning_rate: float = Field(default=2e-4, gt=0, le=1, description="Adam's step size, both networks")
     beta_1: float = Field(default=0.5, ge=0, lt=1, description="Adam's momentum, both networks")
+    conditional: bool = Field(
+        default=False, description="learn to draw the class that is asked for; needs a data set with labels"
+    )
     average: float = Field(
         default=0.999,
         ge=0,

@@ -28,7 +28,7 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
     """Trains, and saves `generator.keras`, `generator.safetensors`, `samples.png`, `losses.png`.
 
     Raises:
-        BadInput: fewer than two images.
+        BadInput: fewer than two images, or no labels for a conditional GAN.
         Diverged: a loss is not finite.
         Stopped: asked to stop; the checkpoint is saved.
     """
@@ -37,16 +37,21 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
     epochs = spec.epochs or math.ceil(DEFAULT_STEPS / (len(data) // batch_size))
     every = spec.sample_every or math.ceil(epochs / PICTURES)
     keras.utils.set_random_seed(spec.seed)
-    model = Gan(spec, data.shape)
+    classes = checked_classes(spec, data)
+    arrays = {"images": data.images}
+    if classes and data.labels is not None:
+        arrays["labels"] = data.labels.astype(np.int32)
+    model = Gan(spec, data.shape, len(classes))
     latents = draw_latents(spec.seed, GRID, spec.latent_dim)
+    labels = np.arange(GRID) % len(classes) if classes else None  # each class in turn
 
     def sample(epoch: int, step: int) -> None:
         if epoch % every == 0 or epoch == epochs:
-            context.save_sample(step, grid(draw(model.average, latents)))
+            context.save_sample(step, grid(draw(model.average, latents, labels)))
 
     trained = train(
         model,
-        {"images": data.images},
+        arrays,
         spec,
         context,
         epochs=epochs,
@@ -54,7 +59,8 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         checkpoint_seconds=spec.checkpoint_seconds,
         at_epoch_end=sample,
     )
-    _save(model, trained, data, latents, context)
+    _save(model, trained, data, context)
+    context.save_artifact("samples.png", grid(draw(model.average, latents, labels)))
     return GanResult(
         steps=trained.steps,
         epochs=epochs,
@@ -77,11 +83,24 @@ def checked_batch_size(spec: TrainGan, data: ImageSet) -> int:
     return min(spec.batch_size, len(data))
 
 
+def checked_classes(spec: TrainGan, data: ImageSet) -> tuple[str, ...]:
+    """The classes that a conditional GAN learns to draw; none if it is not conditional.
+
+    Raises:
+        BadInput: the data set has no labels.
+    """
+    if spec.conditional and data.labels is None:
+        raise BadInput(
+            f"the data set {spec.dataset!r} has no labels, and conditional=true needs them: upload a folder "
+            "with a sub-folder for each class, or leave out 'conditional'"
+        )
+    return data.class_names if spec.conditional else ()
+
+
 def _save(
     model: Gan,
     trained: Trained,
     data: ImageSet,
-    latents: "np.ndarray[tuple[int, int], np.dtype[np.float32]]",
     context: JobContext,
 ) -> None:
     path = context.folder / "generator.keras"
@@ -94,8 +113,10 @@ def _save(
         f"{number:03d}": np.asarray(tf.identity(weight.value))
         for number, weight in enumerate(model.average.weights)
     }
-    context.save_artifact("generator.safetensors", save(weights, {"shape": json.dumps(data.shape)}))
-    context.save_artifact("samples.png", grid(draw(model.average, latents)))
+    about = {"shape": json.dumps(data.shape)}
+    if model.spec.conditional:
+        about["class_names"] = json.dumps(data.class_names)
+    context.save_artifact("generator.safetensors", save(weights, about))
     context.save_artifact(
         "losses.png", curves(trained.history, x_label="epoch", y_label="binary cross-entropy")
     )
