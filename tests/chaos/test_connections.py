@@ -164,4 +164,4 @@ def test_a_job_that_begins_while_the_store_is_away_waits_for_its_checkpoint(
     assert job.result().resumed_from >= 5
     # One killed runner and no other attempt; the second got further, so the kill no longer counts against it.
     assert (job.record.attempt, job.record.failures) == (2, 0)
-    assert [attempt["cause"] for attempt in job.past_attempts] == [FailureCause.WORKER_LOST]
+    assert [attempt["cause"] for attempt in job.past_attempts()] == [FailureCause.WORKER_LOST]
