@@ -1,6 +1,7 @@
 """Starts a worker: `python -m worker`."""
 
 import logging
+import os
 import sys
 import warnings
 from threading import Event
@@ -21,7 +22,10 @@ from scheduler.settings import (
     WorkerSettings,
     load,
 )
-from worker.devices import environment, share, usable_cores
+from scheduler.workers import About, Workers
+from worker.devices import Slots, environment, processor, share, usable_cores
+from worker.memory import resident
+from worker.presence import Presence
 from worker.runners import RunnerPool
 from worker.supervisor import Machinery
 from worker.task import register
@@ -75,22 +79,32 @@ def run() -> None:
     def beat(**_: object) -> None:
         pulse.beat()
 
+    def about() -> About:
+        return describe(settings, slots, draining.is_set())
+
     logger.info("worker %s: %d slots of %d threads", name, slots.count, slots.threads)
     runners.stock()
     try:
-        app.Worker(
-            hostname=name,
-            queues=[settings.pool],
-            # Threads: this process only supervises. It imports no TensorFlow and forks nothing.
-            pool="threads",
-            concurrency=slots.count,
-            loglevel="INFO",
-            task_events=True,
-            without_gossip=True,  # nobody elects anybody
-            without_mingle=True,  # no need to wait for neighbours at the start
-        ).start()
+        with Presence(Workers(machinery.records.redis), name, about, lease.heartbeat_seconds):
+            app.Worker(
+                hostname=name,
+                queues=[settings.pool],
+                # Threads: this process only supervises. It imports no TensorFlow and forks nothing.
+                pool="threads",
+                concurrency=slots.count,
+                loglevel="INFO",
+                task_events=True,
+                without_gossip=True,  # nobody elects anybody
+                without_mingle=True,  # no need to wait for neighbours at the start
+            ).start()
     finally:
         runners.close()
+
+
+def describe(settings: WorkerSettings, slots: Slots, draining: bool) -> About:
+    """What this worker says of itself now."""
+    device = processor() if settings.pool == "cpu" else "GPU"
+    return About(settings.pool, slots.count, slots.threads, device, resident(os.getpid()), draining)
 
 
 def connection(redis: RedisSettings, store: StoreSettings) -> dict[str, str]:
