@@ -24,7 +24,8 @@ from scheduler.settings import (
 )
 from scheduler.workers import About, Workers
 from worker.devices import Slots, environment, processor, share, usable_cores
-from worker.memory import resident
+from worker.intake import Intake
+from worker.memory import budget, resident, size
 from worker.presence import Presence
 from worker.runners import RunnerPool
 from worker.supervisor import Machinery
@@ -61,17 +62,25 @@ def run() -> None:
     # Celery warns a superuser of pickles; this app takes JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     lease = load(LeaseSettings)
-    draining = Event()
-    machinery = Machinery(
-        Records(connect(redis), lease.outbox_seconds), ArtifactStore(store), runners, lease, draining
-    )
+    memory = budget(settings, slots.count)
     app = make_app(redis)
     name = f"{settings.pool}@{settings.worker_name}"
+    ending = Event()
+    intake = Intake(app, name, settings.pool, ending)
+    machinery = Machinery(
+        Records(connect(redis), lease.outbox_seconds),
+        ArtifactStore(store),
+        runners,
+        lease,
+        intake.draining,
+        memory,
+    )
     register(app, machinery, name)
 
     @worker_shutting_down.connect(weak=False)
-    def drain(**_: object) -> None:
-        draining.set()
+    def end(**_: object) -> None:
+        ending.set()
+        intake.draining.set()
 
     pulse = load(PulseSettings)
 
@@ -80,12 +89,13 @@ def run() -> None:
         pulse.beat()
 
     def about() -> About:
-        return describe(settings, slots, draining.is_set())
+        return describe(settings, slots, intake.draining.is_set())
 
-    logger.info("worker %s: %d slots of %d threads", name, slots.count, slots.threads)
+    logger.info("worker %s: %d slots of %d threads, %s each", name, slots.count, slots.threads, size(memory))
     runners.stock()
     try:
-        with Presence(Workers(machinery.records.redis), name, about, lease.heartbeat_seconds):
+        workers = Workers(machinery.records.redis)
+        with Presence(workers, name, about, lease.heartbeat_seconds, intake.hear):
             app.Worker(
                 hostname=name,
                 queues=[settings.pool],

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from redis.exceptions import RedisError
 
 from scheduler.errors import NotConfigured
-from scheduler.workers import About, Workers
+from scheduler.workers import About, Answer, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,14 @@ _SHORTEST = 3.0
 class Presence:
     """Held while a worker lives: `with Presence(...)`. Leaves no record behind at a clean end."""
 
-    def __init__(self, workers: Workers, name: str, about: Callable[[], About], heartbeat: float) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        name: str,
+        about: Callable[[], About],
+        heartbeat: float,
+        hear: Callable[[Answer], None],
+    ) -> None:
         """Takes what it works with.
 
         Args:
@@ -31,11 +38,13 @@ class Presence:
             name: the worker's name, which no other live one may have.
             about: what to say of the worker, asked at every beat.
             heartbeat: seconds between two beats.
+            hear: called with each answer, by the thread that beats.
         """
         self._workers = workers
         self._name = name
         self._about = about
         self._heartbeat = heartbeat
+        self._hear = hear
         self._lasts = max(_MISSED * heartbeat, _SHORTEST)
         self._token = token_hex(8)
         self._ended = Event()
@@ -49,11 +58,11 @@ class Presence:
         """
         # One that was killed a moment ago holds its name until its record runs out.
         patience = time.monotonic() + self._lasts + self._heartbeat
-        while other := self._try_to_announce():
+        while (answer := self._try_to_announce()) and answer.other:
             if time.monotonic() > patience:
                 raise NotConfigured(
-                    f"a worker named {self._name} is alive already ({other}): set TRIPTYCH_WORKER_NAME to a "
-                    "name of its own"
+                    f"a worker named {self._name} is alive already ({answer.other}): "
+                    "set TRIPTYCH_WORKER_NAME to a name of its own"
                 )
             time.sleep(min(self._heartbeat, 0.5))
         self._thread.start()
@@ -69,16 +78,21 @@ class Presence:
     def _beat(self) -> None:
         warned = False
         while not self._ended.wait(self._heartbeat):
-            other = self._try_to_announce()
-            if other and not warned:
+            answer = self._try_to_announce()
+            if answer is None:
+                continue
+            if answer.other and not warned:
                 # After a time without Redis. Leases keep the work right; only the lists are confused.
-                logger.warning("worker %s: its name was taken by another (%s)", self._name, other)
-            warned = bool(other)
+                logger.warning("worker %s: its name was taken by another (%s)", self._name, answer.other)
+            warned = bool(answer.other)
+            if not answer.other:
+                self._hear(answer)
 
-    def _try_to_announce(self) -> str:
+    def _try_to_announce(self) -> Answer | None:
+        """What Redis answers; None if it does not."""
         place = f"{socket.gethostname()}, process {os.getpid()}"
         try:
             return self._workers.announce(self._name, self._token, place, self._about(), self._lasts)
         except (RedisError, OSError) as error:
             logger.warning("worker %s: its record could not be renewed: %s", self._name, error)
-            return ""
+            return None

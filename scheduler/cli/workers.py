@@ -33,6 +33,20 @@ def workers(json: Annotated[bool, typer.Option("--json", help="For machines.")] 
         note("no worker is alive: start one with `triptych up`, or `docker compose up -d`")
 
 
+def drain(
+    worker: Annotated[str, typer.Argument(help="As `triptych workers` has it, such as cpu@host.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let it take jobs again.")] = False,
+) -> None:
+    """Let a worker give its jobs back at their next step, and take no new ones."""
+    from scheduler.client import Client
+
+    Client().workers.drain(worker, undo=undo)
+    if undo:
+        note(f"{worker} takes jobs again")
+    else:
+        note(f"{worker} gives its jobs back; `triptych drain --undo {worker}` lets it take jobs again")
+
+
 def _row(worker: "LiveWorker", jobs: "list[JobRecord]") -> tuple[str, ...]:
     about = worker.about
     return (

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from triptych_trial.spec import Steps
+from triptych_trial.spec import Echo, Steps
 from typer.testing import CliRunner
 
+from scheduler import JobState
 from scheduler.cli import app
+from scheduler.queue import make_app
 from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import Cluster, cluster
 from tests.servers import wait_until
@@ -32,6 +34,18 @@ def listed(*options: str) -> str:
     result = CliRunner().invoke(app, ["workers", *options])
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def invoked(*arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def queues_of(worker: str, running: Cluster) -> list[str]:
+    """The queues that a worker takes jobs from, as it says itself."""
+    answer = make_app(running.redis).control.inspect([worker], timeout=2).active_queues() or {}
+    return sorted(queue["name"] for queue in answer.get(worker, []))
 
 
 def names(running: Cluster) -> list[str]:
@@ -83,3 +97,54 @@ def test_a_killed_workers_record_runs_out_and_its_name_is_free(running: Cluster)
     second.kill()
     second.wait()
     wait_until(lambda: names(running) == [])
+
+
+def test_a_drained_worker_hands_its_job_over_and_stays_idle_until_that_is_undone(running: Cluster) -> None:
+    running.scheduler()
+    processes = {name: running.worker(TRIPTYCH_WORKER_NAME=name, TRIPTYCH_SLOTS="1") for name in ("a", "b")}
+    wait_until(lambda: names(running) == ["cpu@a", "cpu@b"])
+    job = running.client().submit(Steps(steps=100_000, step_seconds=0.01))
+    wait_until(lambda: job.progress is not None)
+    first = job.record.worker
+    (other,) = {"cpu@a", "cpu@b"} - {first}
+    assert f"triptych drain --undo {first}" in invoked("drain", first)
+    wait_until(lambda: job.record.worker == other)
+    assert job.record.failures == 0
+    assert json.loads(listed("--json"))[0 if first == "cpu@a" else 1]["draining"]
+
+    waiting = running.client().submit(Echo())
+    assert not any(process.poll() is not None for process in processes.values())
+    assert waiting.state is JobState.QUEUED  # the only other slot is taken
+    invoked("drain", "--undo", first)
+    waiting.wait(30)
+    assert waiting.record.worker == first
+
+
+def test_draining_a_worker_that_is_not_there_says_which_are(running: Cluster) -> None:
+    running.worker(TRIPTYCH_WORKER_NAME="here")
+    wait_until(lambda: names(running) == ["cpu@here"])
+    result = CliRunner().invoke(app, ["drain", "cpu@nowhere"])
+    assert result.exit_code == 1
+    assert "no live worker is named 'cpu@nowhere'; alive: cpu@here" in result.output.replace("\n", " ")
+
+
+def test_jobs_for_any_pool_go_to_a_gpu_while_one_is_there_and_else_to_a_cpu(running: Cluster) -> None:
+    running.scheduler()
+    client = running.client()
+    running.worker(TRIPTYCH_WORKER_NAME="one")
+    job = client.submit(Echo(pool="any"))
+    job.wait(30)
+    assert job.record.worker == "cpu@one"
+
+    gpu = running.worker(TRIPTYCH_WORKER_NAME="two", TRIPTYCH_POOL="gpu")
+    wait_until(lambda: client.workers.gpu_lives())
+    wait_until(lambda: queues_of("cpu@one", running) == ["cpu"])
+    ran = [client.submit(Echo(pool="any")) for _ in range(5)]
+    assert {job.wait(30) and job.record.worker for job in ran} == {"gpu@two"}
+    assert client.submit(Echo()).wait(30)  # the CPU's own jobs are left to it
+
+    gpu.kill()
+    gpu.wait()
+    job = client.submit(Echo(pool="any"))
+    job.wait(30)
+    assert job.record.worker == "cpu@one"
