@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Va
 from jobs.errors import InvalidSpec
 from jobs.names import DataSetField, JobField
 
-Pool = Literal["cpu", "gpu"]
+#: Any: on a GPU while a worker with one is alive, else on a CPU.
+Pool = Literal["cpu", "gpu", "any"]
 
 
 class Frozen(BaseModel):
@@ -51,7 +52,9 @@ class JobSpec(Frozen, Generic[ResultT]):
     #: Modules that a runner may import ahead of the job, because they are slow to import.
     imports: ClassVar[tuple[str, ...]] = ()
 
-    pool: Pool = Field(default="cpu", description="where the job may run")
+    pool: Pool = Field(
+        default="cpu", description="where the job may run; any = on a GPU while there is a worker with one"
+    )
     seed: int = Field(
         default=0, ge=0, lt=2**31, description="the same seed gives the same result, bit for bit"
     )

@@ -23,6 +23,7 @@ from scheduler.queue import DEFAULT_PRIORITY, PRIORITIES, make_app, publish
 from scheduler.records import JobRecord, NewJob, Records, connect
 from scheduler.settings import RedisSettings, StoreSettings, load
 from scheduler.states import JobState
+from scheduler.workers import Workers
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -45,6 +46,7 @@ class Client:
         self.store = ArtifactStore(store or load(StoreSettings))
         self.records = Records(connect(self._redis_settings))
         self.datasets = DataSets(self.store)
+        self.workers = Workers(self.records.redis)
         self._check_redis()
 
     @cached_property

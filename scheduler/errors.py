@@ -19,6 +19,10 @@ class UnknownJob(TriptychError):
     """There is no job of that id."""
 
 
+class UnknownWorker(TriptychError):
+    """No live worker has that name; the text has the names there are."""
+
+
 class UnknownDataSet(TriptychError):
     """There is no data set of that name."""
 

@@ -16,7 +16,9 @@ from jobs.spec import JobSpec
 from scheduler.records import JobRecord
 from scheduler.settings import RedisSettings, load
 
-POOLS = ("cpu", "gpu")
+#: Queues of the same names. Jobs on `any` go to workers of the GPU pool, and to those of the CPU pool while
+#: none of the former is alive.
+POOLS = ("cpu", "gpu", "any")
 #: 0 is the most urgent.
 PRIORITIES = range(10)
 DEFAULT_PRIORITY = 5

@@ -352,8 +352,9 @@ class Records:
         return bool(self.redis.exists(f"{PREFIX}job:{job_id}"))
 
     def running(self, pool: str) -> list[JobRecord]:
-        """The running jobs of a pool."""
-        return [record for record in self.newest(JobState.RUNNING, limit=10_000) if record.pool == pool]
+        """The jobs that run on workers of a pool."""
+        records = self.newest(JobState.RUNNING, limit=10_000)
+        return [record for record in records if record.worker.startswith(f"{pool}@")]
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state."""

@@ -17,6 +17,7 @@ from scheduler.queue import POOLS, publish
 from scheduler.records import PREFIX, Records
 from scheduler.settings import LeaseSettings
 from scheduler.states import JobState
+from scheduler.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Recovery:
         self._settings = settings
         self._beat = beat
         self._token = token_hex(8)
+        self._workers = Workers(records.redis)
         self._lost_messages = LostMessages(records, settings.outbox_seconds)
         self._waited: dict[str, int] = {}  #: the most urgent priority that waited in a pool last round
 
@@ -86,7 +88,8 @@ class Recovery:
         waited, self._waited[pool] = self._waited.get(pool), urgent if urgent is not None else len(counts)
         if urgent is None or waited is None or waited > urgent:
             return
-        running = [job for job in self._records.running(pool) if job.priority > urgent]
+        serving = pool if pool != "any" else "gpu" if self._workers.gpu_lives() else "cpu"
+        running = [job for job in self._records.running(serving) if job.priority > urgent]
         # One slot for each that waits, less those that are being cleared already.
         wanted = counts[urgent] - sum(job.preempted for job in running)
         running.sort(key=lambda job: (job.priority, job.attempt_started or 0.0), reverse=True)

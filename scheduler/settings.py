@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scheduler.errors import NotConfigured
@@ -109,6 +109,11 @@ class WorkerSettings(_Settings):
     pool: Literal["cpu", "gpu"] = Field(default="cpu", description="the pool it serves")
     slots: int | None = Field(default=None, ge=1, description="jobs at once; by default one per two cores")
     threads: int | None = Field(default=None, ge=1, description="threads a job; by default cores / slots")
+    slot_memory: ByteSize | None = Field(
+        default=None,
+        ge=1 << 20,
+        description="bytes that a job may hold, such as 6GiB; by default a share of nine tenths of all",
+    )
     #: A spare runner with TensorFlow imported saves each job 2 to 3 s and costs about 600 MiB.
     warm_runners: int = Field(default=1, ge=0)
     cache: Path = Field(

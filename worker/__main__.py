@@ -1,6 +1,7 @@
 """Starts a worker: `python -m worker`."""
 
 import logging
+import os
 import sys
 import warnings
 from threading import Event
@@ -21,7 +22,11 @@ from scheduler.settings import (
     WorkerSettings,
     load,
 )
-from worker.devices import environment, share, usable_cores
+from scheduler.workers import About, Workers
+from worker.devices import Slots, environment, processor, share, usable_cores
+from worker.intake import Intake
+from worker.memory import budget, resident, size
+from worker.presence import Presence
 from worker.runners import RunnerPool
 from worker.supervisor import Machinery
 from worker.task import register
@@ -57,17 +62,25 @@ def run() -> None:
     # Celery warns a superuser of pickles; this app takes JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     lease = load(LeaseSettings)
-    draining = Event()
-    machinery = Machinery(
-        Records(connect(redis), lease.outbox_seconds), ArtifactStore(store), runners, lease, draining
-    )
+    memory = budget(settings, slots.count)
     app = make_app(redis)
     name = f"{settings.pool}@{settings.worker_name}"
+    ending = Event()
+    intake = Intake(app, name, settings.pool, ending)
+    machinery = Machinery(
+        Records(connect(redis), lease.outbox_seconds),
+        ArtifactStore(store),
+        runners,
+        lease,
+        intake.draining,
+        memory,
+    )
     register(app, machinery, name)
 
     @worker_shutting_down.connect(weak=False)
-    def drain(**_: object) -> None:
-        draining.set()
+    def end(**_: object) -> None:
+        ending.set()
+        intake.draining.set()
 
     pulse = load(PulseSettings)
 
@@ -75,22 +88,33 @@ def run() -> None:
     def beat(**_: object) -> None:
         pulse.beat()
 
-    logger.info("worker %s: %d slots of %d threads", name, slots.count, slots.threads)
+    def about() -> About:
+        return describe(settings, slots, intake.draining.is_set())
+
+    logger.info("worker %s: %d slots of %d threads, %s each", name, slots.count, slots.threads, size(memory))
     runners.stock()
     try:
-        app.Worker(
-            hostname=name,
-            queues=[settings.pool],
-            # Threads: this process only supervises. It imports no TensorFlow and forks nothing.
-            pool="threads",
-            concurrency=slots.count,
-            loglevel="INFO",
-            task_events=True,
-            without_gossip=True,  # nobody elects anybody
-            without_mingle=True,  # no need to wait for neighbours at the start
-        ).start()
+        workers = Workers(machinery.records.redis)
+        with Presence(workers, name, about, lease.heartbeat_seconds, intake.hear):
+            app.Worker(
+                hostname=name,
+                queues=[settings.pool],
+                # Threads: this process only supervises. It imports no TensorFlow and forks nothing.
+                pool="threads",
+                concurrency=slots.count,
+                loglevel="INFO",
+                task_events=True,
+                without_gossip=True,  # nobody elects anybody
+                without_mingle=True,  # no need to wait for neighbours at the start
+            ).start()
     finally:
         runners.close()
+
+
+def describe(settings: WorkerSettings, slots: Slots, draining: bool) -> About:
+    """What this worker says of itself now."""
+    device = processor() if settings.pool == "cpu" else "GPU"
+    return About(settings.pool, slots.count, slots.threads, device, resident(os.getpid()), draining)
 
 
 def connection(redis: RedisSettings, store: StoreSettings) -> dict[str, str]:

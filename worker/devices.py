@@ -1,12 +1,14 @@
 """Which processor a runner uses, with how many threads."""
 
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 from scheduler.settings import WorkerSettings
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_CPUS = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,16 @@ def usable_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1
     quota = _quota(_CGROUPS)
     return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def processor() -> str:
+    """The processor's name, as its maker has it where the system tells."""
+    try:
+        lines = _CPUS.read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
 
 
 def _quota(cgroups: Path) -> float | None:

@@ -39,6 +39,7 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever wants it to stop says so on its input
     _die_with_parent()
+    _be_the_first_to_go()
     lines: SimpleQueue[str] = SimpleQueue()
     Thread(target=_listen, args=(lines,), daemon=True).start()
     for module in sys.argv[2:]:
@@ -96,6 +97,12 @@ def _listen(lines: "SimpleQueue[str]") -> None:
 def _pass_on_wishes(lines: "SimpleQueue[str]", context: WorkerContext) -> None:
     while True:
         context.ask_to_stop(StopReason(lines.get()))
+
+
+def _be_the_first_to_go() -> None:
+    # When the machine is out of memory, the system ends the job and not the worker or its neighbours.
+    with suppress(OSError):  # no Linux
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _die_with_parent() -> None:

@@ -20,6 +20,7 @@ from scheduler.records import JobRecord, Records
 from scheduler.settings import LeaseSettings
 from scheduler.states import FailureCause, JobState
 from worker.lease import Lease
+from worker.memory import kills, private, size
 from worker.runners import Assignment, Outcome, Runner, RunnerPool
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Machinery:
     runners: RunnerPool
     lease: LeaseSettings
     draining: Event  #: set when the worker is to go away
+    memory: int  #: bytes that a job may hold
 
 
 class Attempt:
@@ -65,6 +67,7 @@ class Attempt:
         self._wish: StopReason | None = None
         self._wished_at = 0.0
         self._shown = ""
+        self._kills = kills()
 
     def run(self, claimed: float) -> Ending:
         """Runs the job and says how it ended.
@@ -103,6 +106,7 @@ class Attempt:
             self._pass_on_output(runner)
             self._pass_on_wishes(runner, renewal.wish if renewal else None)
             self._enforce_limits(runner, now - began, now - progressed_at)
+            self._enforce_budget(runner)
 
     def _pass_on_wishes(self, runner: Runner, wish: StopReason | None) -> None:
         if wish is not StopReason.CANCEL and self._machinery.draining.is_set():
@@ -128,6 +132,15 @@ class Attempt:
             )
         elif stalled > limits.stall_seconds:
             self._end(runner, FailureCause.STALLED, f"reported no progress for {limits.stall_seconds:g} s")
+
+    def _enforce_budget(self, runner: Runner) -> None:
+        held, budget = private(runner.process.pid), self._machinery.memory
+        if held > budget:
+            message = (
+                f"held {size(held)} of memory, and its slot has {size(budget)}: make the job smaller (batch, "
+                "model, data), or give it more (TRIPTYCH_SLOT_MEMORY, fewer TRIPTYCH_SLOTS)"
+            )
+            self._end(runner, FailureCause.OUT_OF_MEMORY, message)
 
     def _end(self, runner: Runner, cause: FailureCause, message: str) -> None:
         self._ended_for, self._end_message = cause, message
@@ -184,6 +197,8 @@ class Attempt:
         if outcome is not None and outcome.cause:
             return FailureCause(outcome.cause), outcome.message
         code = runner.process.returncode
+        if code == -signal.SIGKILL and kills() > self._kills:
+            return FailureCause.OUT_OF_MEMORY, "the system ended its process for want of memory"
         if code < 0:
             name = signal.Signals(-code).name
             hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""

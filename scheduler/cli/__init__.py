@@ -9,7 +9,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from scheduler.cli import datasets, demo, files, follow, init, kinds, listing, recover, stack, submit, verify
+from scheduler.cli import (
+    datasets,
+    demo,
+    files,
+    follow,
+    init,
+    kinds,
+    listing,
+    recover,
+    stack,
+    submit,
+    verify,
+    workers,
+)
 from scheduler.cli.output import failed
 from scheduler.errors import TriptychError
 
@@ -79,6 +92,8 @@ app.command("logs", rich_help_panel=_JOBS)(follow.logs)
 app.command("cancel", rich_help_panel=_JOBS)(follow.cancel)
 app.command("artifacts", rich_help_panel=_JOBS)(files.artifacts)
 app.command("images", rich_help_panel=_JOBS)(files.images)
+app.command("workers", rich_help_panel=_JOBS)(workers.workers)
+app.command("drain", rich_help_panel=_JOBS)(workers.drain)
 app.command("recover", rich_help_panel=_JOBS)(recover.recover)
 app.command("kinds", rich_help_panel=_WITHOUT_QUEUE)(kinds.kinds)
 app.add_typer(datasets.app, name="datasets", rich_help_panel=_WITHOUT_QUEUE)

@@ -138,7 +138,7 @@ def test_an_urgent_job_takes_the_slot_of_the_least_urgent_that_began_last(
     running = {priority: client.submit(Steps(), priority=priority) for priority in (2, 7, 8)}
     running[88] = client.submit(Steps(seed=1), priority=8)
     for job in running.values():
-        assert client.records.claim(job.id, "a-worker", LEASE)
+        assert client.records.claim(job.id, "cpu@a-worker", LEASE)
     client.records.redis.delete(*(list_of("cpu", priority) for priority in range(10)))
     recovery.round()
     client.submit(Echo(), priority=4)
@@ -152,7 +152,7 @@ def test_an_urgent_job_takes_the_slot_of_the_least_urgent_that_began_last(
 
 def test_a_job_takes_no_slot_from_one_as_urgent(client: Client, recovery: Recovery) -> None:
     job = client.submit(Steps(), priority=5)
-    assert client.records.claim(job.id, "a-worker", LEASE)
+    assert client.records.claim(job.id, "cpu@a-worker", LEASE)
     client.records.redis.delete(list_of("cpu", 5))
     client.submit(Echo(), priority=5)
     for _ in range(4):

@@ -19,7 +19,9 @@ def running(
     redis_settings: RedisSettings, store_settings: StoreSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
-    with cluster(redis_settings, store_settings, folder, TRIPTYCH_WARM_RUNNERS="0") as built:
+    with cluster(
+        redis_settings, store_settings, folder, TRIPTYCH_WARM_RUNNERS="0", TRIPTYCH_SLOT_MEMORY="400MiB"
+    ) as built:
         built.scheduler()
         built.worker()
         yield built
@@ -76,7 +78,9 @@ def test_a_job_that_raises_fails_with_cause_message_and_log(
     assert client.submit(Echo()).wait(60).text == "hello"
 
 
-@pytest.mark.parametrize(("how", "cause"), [("kill", "WORKER_LOST"), ("memory", "OUT_OF_MEMORY")])
+@pytest.mark.parametrize(
+    ("how", "cause"), [("kill", "WORKER_LOST"), ("memory", "OUT_OF_MEMORY"), ("swell", "OUT_OF_MEMORY")]
+)
 def test_a_job_that_ends_its_runner_each_time_fails_after_its_attempts(
     client: Client, how: str, cause: str
 ) -> None:
@@ -86,6 +90,8 @@ def test_a_job_that_ends_its_runner_each_time_fails_after_its_attempts(
     assert job.cause == cause
     assert job.record.attempt == 2
     assert [attempt["cause"] for attempt in client.records.attempts(job.id)] == [cause, cause]
+    if how == "swell":
+        assert "and its slot has 400.0MiB: make the job smaller" in job.record.message
     assert client.submit(Echo()).wait(60).text == "hello"
 
 

@@ -17,7 +17,7 @@ from scheduler.cli.schema import fields_of
 
 COMMANDS = (
     *("demo", "up", "down", "status"),
-    *("submit", "jobs", "show", "watch", "logs", "cancel", "artifacts", "images", "recover"),
+    *("submit", "jobs", "show", "watch", "logs", "cancel", "artifacts", "images", "workers", "recover"),
     *("kinds", "datasets", "run", "verify-resume"),
 )
 

@@ -1,6 +1,7 @@
 import os
 import signal
 import sys
+import time
 
 from jobs.context import JobContext
 from jobs.errors import BadInput, Diverged
@@ -19,6 +20,10 @@ def run(spec: Fail, context: JobContext) -> TrialResult:
         sys.exit(3)
     if spec.how == "memory":
         raise MemoryError
+    held = []
+    while spec.how == "swell":
+        held.append(bytes(range(256)) * (1 << 17))  # 32 MiB
+        time.sleep(0.02)
     if spec.how == "big-log":
         for _ in range(20_000):
             print("x" * 100)

@@ -36,7 +36,7 @@ class Steps(JobSpec[TrialResult], kind="trial.steps"):
 class Fail(JobSpec[TrialResult], kind="trial.fail"):
     """Fails in a way of one's choice."""
 
-    how: Literal["bug", "input", "diverge", "kill", "exit", "memory", "big-log"] = "bug"
+    how: Literal["bug", "input", "diverge", "kill", "exit", "memory", "swell", "big-log"] = "bug"
 
 
 class Look(JobSpec[TrialResult], kind="trial.look"):
