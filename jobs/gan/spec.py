@@ -1,9 +1,10 @@
 """What a GAN job computes, and what it leaves."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from jobs.gan.recipes import Architecture, check
 from jobs.gan.uses import Augmentation, AugmentDataSet, EvaluateGan, Evaluation
 from jobs.names import DataSetName, JobField, JobName
 from jobs.spec import JobResult, JobSpec
@@ -21,6 +22,7 @@ __all__ = [
     "TrainGan",
 ]
 
+Precision = Literal["float32", "bfloat16"]
 Activation = Literal["leaky_relu", "relu", "elu", "gelu", "silu", "tanh"]
 Width = Annotated[int, Field(ge=1, le=8192)]
 #: Not strict about tuple or list, which JSON cannot tell apart; strict about the numbers in it.
@@ -60,20 +62,47 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     dataset: DataSetName = Field(
         default="mnist-5k", description="a named data set of images, or one of your own"
     )
-    epochs: int | None = Field(
-        default=None, ge=1, le=100_000, description="passes over the data set; by default about 40,000 steps"
+    architecture: Architecture = Field(
+        default="dcgan", description="the networks and their game; what is left open below follows from it"
     )
-    batch_size: int = Field(
-        default=128, ge=2, le=8192, description="images a step; a smaller data set is one batch"
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="passes over the data set; by default as many as make some thousand steps",
+    )
+    batch_size: int | None = Field(
+        default=None, ge=2, le=8192, description="images a step; a smaller data set is one batch"
     )
     latent_dim: int = Field(default=100, ge=1, le=4096, description="length of the generator's input")
-    generator_units: Widths = Field(default=(128,), description="widths of the generator's hidden layers")
-    discriminator_units: Widths = Field(
-        default=(128,), description="widths of the discriminator's hidden layers"
+    channels: int | None = Field(
+        default=None, ge=1, le=512, description="convolutions: channels of the layer nearest to the image"
     )
-    activation: Activation = Field(default="leaky_relu", description="after every hidden layer")
-    learning_rate: float = Field(default=2e-4, gt=0, le=1, description="Adam's step size, both networks")
-    beta_1: float = Field(default=0.5, ge=0, lt=1, description="Adam's momentum, both networks")
+    generator_units: Widths | None = Field(
+        default=None, description="mlp: widths of the generator's hidden layers"
+    )
+    discriminator_units: Widths | None = Field(
+        default=None, description="mlp: widths of the discriminator's hidden layers"
+    )
+    activation: Activation | None = Field(default=None, description="mlp: after every hidden layer")
+    critic_steps: int | None = Field(
+        default=None, ge=1, le=20, description="wgan-gp, resnet: updates of the discriminator in a step"
+    )
+    penalty: float | None = Field(
+        default=None, gt=0, le=1000, description="wgan-gp: weight of the gradient penalty"
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=1, description="Adam's step size, both networks"
+    )
+    beta_1: float | None = Field(default=None, ge=0, lt=1, description="Adam's momentum, both networks")
+    precision: Precision | None = Field(
+        default=None,
+        description="convolutions: what they are calculated in; by default bfloat16 where the processor has it",
+    )
+    augment: bool | None = Field(
+        default=None,
+        description="whether the discriminator sees images changed at random; by default of fewer than 2,000",
+    )
     conditional: bool = Field(
         default=False, description="learn to draw the class that is asked for; needs a data set with labels"
     )
@@ -89,6 +118,11 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        check(self)
+        return self
 
 
 class GenerateImages(JobSpec[ImagesResult], kind="gan.generate"):
@@ -115,6 +149,7 @@ class GenerateImages(JobSpec[ImagesResult], kind="gan.generate"):
 
 #: What `triptych demo` trains: digits that a person would call digits, in a good minute on two cores.
 DEMO = TrainGan(
+    architecture="mlp",
     dataset="mnist-5k",
     epochs=220,
     batch_size=64,
@@ -123,15 +158,39 @@ DEMO = TrainGan(
     learning_rate=5e-4,
 )
 
-#: One spec of each kind that trains, done in seconds: what the tests over the catalogue run.
+#: One spec of each architecture, done in seconds: what the tests over the catalogue run.
 SMALLEST = (
     TrainGan(
+        architecture="mlp",
         dataset="digits",
         epochs=12,
         batch_size=256,
         latent_dim=5,
         generator_units=(7,),
         discriminator_units=(6,),
+        seed=3,
+    ),
+    TrainGan(dataset="digits", epochs=5, batch_size=256, latent_dim=5, channels=4, augment=True, seed=3),
+    TrainGan(
+        architecture="wgan-gp",
+        dataset="digits",
+        epochs=3,
+        batch_size=256,
+        latent_dim=5,
+        channels=4,
+        critic_steps=2,
+        conditional=True,
+        seed=3,
+    ),
+    TrainGan(
+        architecture="resnet",
+        dataset="digits",
+        epochs=4,
+        batch_size=256,
+        latent_dim=5,
+        channels=4,
+        conditional=True,
+        augment=True,
         seed=3,
     ),
 )
