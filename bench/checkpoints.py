@@ -31,7 +31,8 @@ from jobs.checkpoint import Checkpoint
 from jobs.context import Progress, StopReason
 from jobs.datasets import named
 from jobs.errors import Stopped
-from jobs.gan.models import Gan
+from jobs.gan.models import build_gan
+from jobs.gan.recipes import recipe
 from jobs.gan.spec import TrainGan
 from jobs.keeping import CheckpointName
 from jobs.state import snapshot
@@ -42,7 +43,7 @@ from worker.runners import Assignment
 
 #: Steps are counted from so many seconds before the first save on; so long after one it may still cost some.
 AWAY, AFTERMATH = 15.0, 3.0
-SPEC = TrainGan(dataset="mnist-5k")
+SPEC = TrainGan(architecture="mlp", dataset="mnist-5k")
 #: More than there is time for, and no more than a job has: the curves so far are part of every checkpoint.
 EPOCHS = 10_000
 
@@ -132,7 +133,7 @@ def dense() -> tuple[Trainable, dict[str, Any], int]:
 
 def gan() -> tuple[Trainable, dict[str, Any], int]:
     data = named.load(SPEC.dataset)
-    return Gan(SPEC, data.shape), {"images": data.images}, SPEC.batch_size
+    return build_gan(SPEC, data.shape), {"images": data.images}, recipe(SPEC).batch_size
 
 
 def measure(

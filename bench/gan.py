@@ -20,13 +20,21 @@ from bench.stack import running_stack
 from jobs.context import Progress, StopReason
 from jobs.datasets import named
 from jobs.errors import Stopped
-from jobs.gan.models import build_discriminator, build_generator
+from jobs.gan.networks import build_discriminator, build_generator
+from jobs.gan.recipes import recipe
 from jobs.gan.spec import TrainGan
 from jobs.local import LocalContext, run_locally
 from scheduler import Client
 
 #: The same data, networks, optimizers, batch and losses on both sides.
-SPEC = TrainGan(dataset="mnist-5k", average=0.0, epochs=100_000, sample_every=1_000, checkpoint_seconds=5)
+SPEC = TrainGan(
+    architecture="mlp",
+    dataset="mnist-5k",
+    average=0.0,
+    epochs=100_000,
+    sample_every=1_000,
+    checkpoint_seconds=5,
+)
 
 
 #: Seconds in which the worker's next spare runner imports TensorFlow.
@@ -44,7 +52,7 @@ class TutorialGan:
     """
 
     def __init__(self, spec: TrainGan) -> None:
-        self.batch = spec.batch_size
+        self.batch = recipe(spec).batch_size
         self.latent_dim = spec.latent_dim
         data = named.load(spec.dataset)
         self.images = data.images.astype(np.float32) / 127.5 - 1.0
@@ -102,7 +110,7 @@ class Stopwatch(LocalContext):
 
 
 def adam(spec: TrainGan) -> keras.optimizers.Adam:
-    return keras.optimizers.Adam(spec.learning_rate, spec.beta_1)
+    return keras.optimizers.Adam(recipe(spec).learning_rate, recipe(spec).beta_1)
 
 
 def tutorial_steps_per_second(spec: TrainGan = SPEC, seconds: float = 10.0) -> float:
@@ -158,7 +166,7 @@ def main(times: int = 5, seconds: float = 8.0) -> None:
                 "  tutorial {:.1f}, in a folder {:.0f}, through the queue {:.0f}".format(*newest), flush=True
             )
     slow = statistics.median(tutorial)
-    print(f"classic GAN, batch {SPEC.batch_size}, the same mathematics, steps/s, median of {times}:")
+    print(f"classic GAN, batch {recipe(SPEC).batch_size}, the same mathematics, steps/s, median of {times}:")
     print(f"  tutorial's loop                {slow:8.1f}")
     for name, measured in (("gan.train in a folder", local), ("gan.train through the queue", queue)):
         fast = statistics.median(measured)

@@ -1,9 +1,9 @@
 """Random numbers inside a training step, from a seed and the number of the step alone.
 
 Measured on two cores, for two batches of 128 latents of 100 numbers: 0.5 ms a step as `stateless_normal`
-draws them with Philox, 2 ms with the algorithm it chooses by itself, 0.2 ms with Threefry, which needs XLA on a
-CPU; the rest of a step of the classic GAN takes 1.8 ms. Keras's Dropout and GaussianNoise use the slow one under
-XLA on a CPU.
+draws them with Philox, 2 ms with the algorithm it chooses by itself, 0.2 ms with Threefry, which needs XLA on
+a CPU; the rest of a step of the classic GAN takes 1.8 ms. Keras's Dropout and GaussianNoise use the slow one
+under XLA on a CPU.
 """
 
 import math
@@ -24,7 +24,7 @@ def normal(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
 
 
 def philox_uniform(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
-    """Uniform numbers in [0, 1), float32, a function of the seed (an integer pair); compiled by XLA or not."""
+    """Uniform numbers in [0, 1), float32, a function of the seed (an integer pair); with XLA or without."""
     return tf.random.stateless_uniform(shape, seed, alg="philox")
 
 

@@ -20,13 +20,20 @@ def description() -> dict[str, str]:
     return {"threads": str(_threads()), "processor": _processor()}
 
 
-def warn_if_unlike(saved: Mapping[str, str]) -> None:
+def has_bfloat16() -> bool:
+    """Whether this processor, or a GPU, multiplies bfloat16 faster than float32."""
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_processor().split())
+
+
+def warn_if_unlike(saved: Mapping[str, str], here: Mapping[str, str]) -> None:
     """Says so, in one line, if a checkpoint was saved under other conditions than those here.
 
     Args:
         saved: the checkpoint's metadata.
+        here: `description`, and what the model says about itself.
     """
-    here = description()
     unlike = {name: value for name, value in here.items() if saved.get(name, value) != value}
     if unlike:
         before = ", ".join(f"{name} {saved[name]}" for name in unlike)

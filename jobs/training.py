@@ -66,6 +66,10 @@ class Trainable(keras.Model):
         """The optimizers, built, in an order that never changes."""
         raise NotImplementedError
 
+    def about(self) -> Mapping[str, str]:
+        """What else the last bits of its training depend on, for the metadata of checkpoints."""
+        return {}
+
     def place(self, data: Mapping[str, Array], batch_size: int) -> None:
         """Puts the data on the device, where each step gathers its batch by index."""
         self._data = {name: tf.constant(array) for name, array in data.items()}
@@ -198,7 +202,8 @@ def train(
     ledger = Ledger(epochs, advance.steps_per_epoch, model.metric_names, judged, best)
     rollback = Rollback(model, ledger, advance) if on_divergence == "rollback" else None
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
-    metadata = {**versions, **machine.description(), "kind": spec.kind, "spec": digest_of_spec(spec)}
+    here = {**machine.description(), **model.about()}
+    metadata = {**versions, **here, "kind": spec.kind, "spec": digest_of_spec(spec)}
 
     def checkpoint() -> Checkpoint:
         best_so_far = None if ledger.best_step == advance.step else ledger.best
@@ -206,7 +211,7 @@ def train(
 
     found = context.load_checkpoint()
     if found is not None:
-        machine.warn_if_unlike(found.metadata)
+        machine.warn_if_unlike(found.metadata, here)
         ledger.restore(found)
         restore(model, of_the_model(found.arrays))
         advance.step = found.step

@@ -1,9 +1,9 @@
 """Differentiable changes of the images that the discriminator sees (Zhao et al. 2020).
 
-*Differentiable Augmentation for Data-Efficient GAN Training*, https://arxiv.org/abs/2006.10738, equations 3 to 5:
-real and generated images are changed alike, and the generator's gradient comes through the change, so that few
-images are not learnt by heart, and the changes do not leak into what is drawn. The policy is the paper's: colour,
-translation, cutout. Each draw is a function of the seed.
+*Differentiable Augmentation for Data-Efficient GAN Training*, https://arxiv.org/abs/2006.10738, equations 3
+to 5: real and generated images are changed alike, and the generator's gradient comes through the change. So
+few images are not learnt by heart, and the changes do not leak into what is drawn. The policy is the paper's:
+colour, translation, cutout. Each draw is a function of the seed.
 """
 
 import tensorflow as tf
@@ -25,7 +25,7 @@ def changed(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def coloured(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Another brightness (by up to 0.5), contrast (0.5 to 1.5 times) and, of colours, saturation (0 to 2 times)."""
+    """Another brightness (by up to 0.5), contrast (by 0.5 to 1.5) and, of colours, saturation (by 0 to 2)."""
     draws = philox_uniform((3, images.shape[0], 1, 1, 1), seed)
     images += draws[0] - 0.5
     if images.shape[3] > 1:
@@ -39,7 +39,10 @@ def moved(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Moved by up to an eighth of each side; black comes in."""
     batch, height, width, _ = images.shape
     draws = 2.0 * philox_uniform((2, batch), seed) - 1.0
-    down, right = (tf.cast(tf.round(draw * _MOVED * side), tf.int32) for draw, side in zip(tf.unstack(draws), (height, width), strict=True))
+    down, right = (
+        tf.cast(tf.round(draw * _MOVED * side), tf.int32)
+        for draw, side in zip(tf.unstack(draws), (height, width), strict=True)
+    )
     rows, row_is_there = _from(height, down)  # (batch, height)
     columns, column_is_there = _from(width, right)  # (batch, width)
     images = tf.gather(images + 1.0, rows, axis=1, batch_dims=1)

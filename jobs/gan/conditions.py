@@ -13,7 +13,7 @@ def vector_of(labels: keras.KerasTensor, classes: int, length: int) -> keras.Ker
 
 
 def asked(latents: keras.KerasTensor, classes: int) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
-    """A generator's inputs, and what its layers begin with: latents, and the class's vector where there are any.
+    """A generator's inputs, and what its layers begin with: latents, and the class's vector if there is one.
 
     Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784, figure 1.
     """
@@ -24,7 +24,9 @@ def asked(latents: keras.KerasTensor, classes: int) -> tuple[list[keras.KerasTen
     return [latents, labels], keras.layers.Concatenate(name="both")([latents, vectors])
 
 
-def judged(images: keras.KerasTensor, features: keras.KerasTensor, logits: keras.KerasTensor, classes: int) -> keras.Model:
+def judged(
+    images: keras.KerasTensor, features: keras.KerasTensor, logits: keras.KerasTensor, classes: int
+) -> keras.Model:
     """A discriminator from its last features (batch, length) and logits (batch, 1).
 
     A conditional one adds the inner product of the class's vector and the features (Miyato and Koyama 2018,

@@ -49,7 +49,9 @@ def build_generator(recipe: Recipe, latent_dim: int, shape: Shape, classes: int,
             width, KERNEL, strides=2, padding="same", use_bias=False, dtype=dtype, name=f"double_{number}"
         )(hidden)
     hidden = normalised(hidden, dtype, f"norm_{count - 1}")
-    hidden = layers.Conv2DTranspose(shape[2], KERNEL, strides=2, padding="same", dtype=dtype, name="draw")(hidden)
+    hidden = layers.Conv2DTranspose(shape[2], KERNEL, strides=2, padding="same", dtype=dtype, name="draw")(
+        hidden
+    )
     images = layers.Activation("tanh", dtype="float32", name="pixels")(cropped(hidden, shape))
     return keras.Model(inputs if classes else latents, images, name="generator")
 

@@ -14,7 +14,7 @@ from jobs.context import JobContext, Progress
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, Stopped
 from jobs.gan.interpolation import round_trip
-from jobs.gan.models import build_generator
+from jobs.gan.networks import build_generator
 from jobs.gan.spec import GenerateImages, ImagesResult, TrainGan
 from jobs.pictures import gif, grid, png
 

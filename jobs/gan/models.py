@@ -1,6 +1,5 @@
 """The two networks in training: one round of their game is a step."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 
 import keras
@@ -54,10 +53,6 @@ class Gan(Trainable):
     def about(self) -> Mapping[str, str]:
         """See `Trainable.about`."""
         return {"precision": self.precision}
-
-    @abstractmethod
-    def one_step(self, batch: Batch, step: tf.Tensor) -> Metrics:
-        """One round of the game."""
 
     def _adam(self) -> keras.optimizers.Adam:
         return keras.optimizers.Adam(self.recipe.learning_rate, self.recipe.beta_1, self.recipe.beta_2)
@@ -151,9 +146,10 @@ class ConvolutionalGan(Gan):
         return self._scored(losses | {"g_loss": g_loss}, *logits)
 
     def _part(self, batch: Batch, number: int) -> Batch:
-        """The rows of the batch that one update of the discriminator sees."""
-        count = self.recipe.critic_steps
-        size = next(iter(batch.values())).shape[0] // count
+        """The rows of the batch that one update of the discriminator sees; all, if there are few in all."""
+        size, rows = self.recipe.batch_size, next(iter(batch.values())).shape[0]
+        if rows < size * self.recipe.critic_steps:
+            return batch
         return {name: rows[number * size : (number + 1) * size] for name, rows in batch.items()}
 
     def _teach_discriminator(

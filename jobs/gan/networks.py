@@ -9,7 +9,9 @@ from jobs.gan.spec import TrainGan
 Shape = tuple[int, int, int]
 
 
-def build_generator(spec: TrainGan, shape: Shape, classes: int = 0, precision: str = "float32") -> keras.Model:
+def build_generator(
+    spec: TrainGan, shape: Shape, classes: int = 0, precision: str = "float32"
+) -> keras.Model:
     """From latents (batch, latent_dim) to images (batch, height, width, channels) in [-1, 1].
 
     A conditional one takes latents and labels, int32 (batch,). Weights are float32 whatever the precision.

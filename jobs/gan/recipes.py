@@ -48,7 +48,7 @@ class Recipe:
 
 
 RECIPES: Mapping[Architecture, Recipe] = {
-    # The classic of the tutorials. 40,000 steps draw digits of mnist-5k that a person recognises; 25,000 do not.
+    # The classic of the tutorials. 40,000 steps draw digits that a person recognises; 25,000 do not.
     "mlp": Recipe(
         steps=40_000,
         batch_size=128,
@@ -91,7 +91,7 @@ RECIPES: Mapping[Architecture, Recipe] = {
         beta_1=0.0,
         beta_2=0.9,
         loss="hinge",
-        channels=64,
+        channels=32,
     ),
 }
 
@@ -125,6 +125,6 @@ def check(spec: "TrainGan") -> None:
     for name, architectures in _USES.items():
         if getattr(spec, name) is not None and spec.architecture not in architectures:
             raise InvalidSpec(
-                f"{spec.kind}: field {name!r} belongs to the architecture {' or '.join(map(repr, architectures))}, "
+                f"{spec.kind}: field {name!r} belongs to architecture {' or '.join(architectures)}, "
                 f"received it with {spec.architecture!r}; leave it out, or choose another 'architecture'"
             )

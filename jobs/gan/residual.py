@@ -1,7 +1,7 @@
 """Residual networks with spectral normalisation (Miyato et al. 2018, https://arxiv.org/abs/1802.05957).
 
-The generator is that of their table 4, the discriminator that of table 5, with as many blocks as the image's sides
-allow, and convolutions for both sums where sides are halved.
+The generator is that of their table 4, the discriminator that of table 5, with as many blocks as the sides of
+the image allow, and fewer channels.
 """
 
 import math
@@ -67,17 +67,17 @@ def _halved(
     """A block that halves the sides; the first one has no rectifier, as it sees the image itself."""
     layers = keras.layers
     around = SpectralConv2D(width, 1, dtype=dtype, name=f"{name}_widen")(hidden)
-    around = layers.AveragePooling2D(padding="same", dtype=dtype, name=f"{name}_around")(around)
+    around = layers.AveragePooling2D(2, padding="same", dtype=dtype, name=f"{name}_around")(around)
     for number in range(2):
         if not (first and number == 0):
             hidden = layers.ReLU(dtype=dtype, name=f"{name}_relu_{number}")(hidden)
         hidden = SpectralConv2D(width, 3, padding="same", dtype=dtype, name=f"{name}_conv_{number}")(hidden)
-    hidden = layers.AveragePooling2D(padding="same", dtype=dtype, name=f"{name}_halve")(hidden)
+    hidden = layers.AveragePooling2D(2, padding="same", dtype=dtype, name=f"{name}_halve")(hidden)
     return layers.Add(dtype=dtype, name=f"{name}_sum")([hidden, around])
 
 
 class _Spectral(keras.layers.Layer):
-    """Divides a kernel by its largest singular value, which one power iteration a call follows (algorithm 1)."""
+    """Divides a kernel by its largest singular value, found by one power iteration a call (algorithm 1)."""
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Builds the layer and the vector that the iteration goes on from."""

@@ -97,7 +97,7 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     beta_1: float | None = Field(default=None, ge=0, lt=1, description="Adam's momentum, both networks")
     precision: Precision | None = Field(
         default=None,
-        description="convolutions: what they are calculated in; by default bfloat16 where the processor has it",
+        description="convolutions: what they are calculated in; by default bfloat16 where that is fast",
     )
     augment: bool | None = Field(
         default=None,

@@ -13,35 +13,38 @@ from jobs.context import JobContext
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 from jobs.gan.generate import draw, draw_latents
-from jobs.gan.models import Gan
+from jobs.gan.models import Gan, build_gan
+from jobs.gan.recipes import recipe
 from jobs.gan.spec import GanResult, TrainGan
 from jobs.pictures import curves, grid
 from jobs.training import Trained, train
 
-#: Enough for the default networks to draw digits of mnist-5k that a person recognises; 25,000 are not.
-DEFAULT_STEPS = 40_000
 PICTURES = 15
 GRID = 64
+#: Sides of images that convolutional networks are built for.
+SMALLEST_SIDE, LARGEST_SIDE = 8, 128
+#: Sets of fewer images are learnt by heart unless the discriminator sees changed ones.
+FEW = 2_000
 
 
 def run(spec: TrainGan, context: JobContext) -> GanResult:
     """Trains, and saves `generator.keras`, `generator.safetensors`, `samples.png`, `losses.png`.
 
     Raises:
-        BadInput: fewer than two images, or no labels for a conditional GAN.
+        BadInput: fewer than two images, or too small ones, or no labels for a conditional GAN.
         Diverged: a loss is not finite.
         Stopped: asked to stop; the checkpoint is saved.
     """
     data = context.image_set(spec.dataset)
-    batch_size = checked_batch_size(spec, data)
-    epochs = spec.epochs or math.ceil(DEFAULT_STEPS / (len(data) // batch_size))
+    rows = rows_of_a_step(spec, data)
+    epochs = spec.epochs or math.ceil(recipe(spec).steps / (len(data) // rows))
     every = spec.sample_every or math.ceil(epochs / PICTURES)
     keras.utils.set_random_seed(spec.seed)
     classes = checked_classes(spec, data)
     arrays = {"images": data.images}
     if classes and data.labels is not None:
         arrays["labels"] = data.labels.astype(np.int32)
-    model = Gan(spec, data.shape, len(classes))
+    model = build_gan(spec, data.shape, len(classes), augment=changes_images(spec, data))
     latents = draw_latents(spec.seed, GRID, spec.latent_dim)
     labels = np.arange(GRID) % len(classes) if classes else None  # each class in turn
 
@@ -55,8 +58,9 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         spec,
         context,
         epochs=epochs,
-        batch_size=batch_size,
+        batch_size=rows,
         checkpoint_seconds=spec.checkpoint_seconds,
+        jit=model.recipe.jit,
         at_epoch_end=sample,
     )
     _save(model, trained, data, context)
@@ -67,20 +71,37 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         d_loss=float(trained.history["d_loss"][-1]),
         g_loss=float(trained.history["g_loss"][-1]),
         seconds=trained.seconds,
-        images_per_second=trained.steps_per_second * batch_size,
+        images_per_second=trained.steps_per_second * rows,
         state_sha256=trained.state_sha256,
     )
 
 
-def checked_batch_size(spec: TrainGan, data: ImageSet) -> int:
-    """The images a step: as asked, or the whole set if it is smaller.
+def rows_of_a_step(spec: TrainGan, data: ImageSet) -> int:
+    """Images that a step takes from the data set: a batch for each update of the discriminator.
+
+    In a set too small for that, all updates of a step see the same batch; it may be the whole set.
 
     Raises:
-        BadInput: fewer than two images.
+        BadInput: fewer than two images, or images that are too small for convolutions.
     """
     if len(data) < 2:
         raise BadInput(f"the data set {spec.dataset!r} has one image; a GAN needs at least 2 to learn from")
-    return min(spec.batch_size, len(data))
+    if spec.architecture != "mlp" and not all(
+        SMALLEST_SIDE <= side <= LARGEST_SIDE for side in data.shape[:2]
+    ):
+        raise BadInput(
+            f"the data set {spec.dataset!r} has images of {data.shape[0]} x {data.shape[1]} pixels, and "
+            f"architecture {spec.architecture!r} takes sides from {SMALLEST_SIDE} to {LARGEST_SIDE}; resize "
+            "them, or take architecture='mlp'"
+        )
+    chosen = recipe(spec)
+    whole = chosen.batch_size * chosen.critic_steps
+    return whole if whole <= len(data) else min(chosen.batch_size, len(data))
+
+
+def changes_images(spec: TrainGan, data: ImageSet) -> bool:
+    """Whether the discriminator sees images that are changed at random: as asked, or of a small set."""
+    return spec.augment if spec.augment is not None else spec.architecture != "mlp" and len(data) < FEW
 
 
 def checked_classes(spec: TrainGan, data: ImageSet) -> tuple[str, ...]:

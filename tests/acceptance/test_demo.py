@@ -15,7 +15,7 @@ from tests.servers import remember_free_ports, stack_surroundings
 
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.gan.spec.DEMO", TrainGan(epochs=3))
+    monkeypatch.setattr("jobs.gan.spec.DEMO", TrainGan(architecture="mlp", epochs=3))
 
 
 def demo(*words: str) -> Result:
@@ -62,7 +62,7 @@ def test_demo_starts_a_stack_and_ends_it(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_demo_that_fails_leaves_no_stack_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(os.environ["TRIPTYCH_HOME"])
     remember_free_ports(root)
-    monkeypatch.setattr("jobs.gan.spec.DEMO", TrainGan(dataset="no-such-data"))
+    monkeypatch.setattr("jobs.gan.spec.DEMO", TrainGan(architecture="mlp", dataset="no-such-data"))
     with stack_surroundings("seaweed"):
         try:
             result = demo("--keep", "--out", str(tmp_path / "out"))

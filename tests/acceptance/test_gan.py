@@ -17,7 +17,11 @@ SIDE = 28
 
 @pytest.fixture(scope="module")
 def trained(stack: object) -> Job[GanResult]:
-    return Client().submit(TrainGan(dataset="mnist-5k", epochs=80, sample_every=20)).watch(240)
+    return (
+        Client()
+        .submit(TrainGan(architecture="mlp", dataset="mnist-5k", epochs=80, sample_every=20))
+        .watch(240)
+    )
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -93,7 +97,7 @@ def test_a_model_that_is_not_a_gan_is_refused_at_submission(trained: Job[GanResu
 
 def test_an_unknown_data_set_is_refused_at_submission(client: Client) -> None:
     with pytest.raises(UnknownDataSet, match="no data set 'mnits': known are digits, fashion-mnist, mnist"):
-        client.submit(TrainGan(dataset="mnits"))
+        client.submit(TrainGan(architecture="mlp", dataset="mnits"))
 
 
 def test_ones_own_pictures_train_a_gan(client: Client, tmp_path: Path) -> None:
@@ -102,7 +106,7 @@ def test_ones_own_pictures_train_a_gan(client: Client, tmp_path: Path) -> None:
         picture = random.integers(0, 255, (12, 10, 3), dtype=np.uint8)
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
     client.datasets.upload("blobs", tmp_path)
-    job = client.submit(TrainGan(dataset="blobs", epochs=2, batch_size=10))
+    job = client.submit(TrainGan(architecture="mlp", dataset="blobs", epochs=2, batch_size=10))
     assert job.wait(120).steps == 4
     images = client.submit(GenerateImages(model=job.id, count=2))
     result = images.wait(120)
@@ -110,11 +114,11 @@ def test_ones_own_pictures_train_a_gan(client: Client, tmp_path: Path) -> None:
 
 
 def test_a_data_set_with_no_worker_to_fetch_it_fails_with_what_to_do(client: Client) -> None:
-    job = client.submit(TrainGan(dataset="fashion-mnist", epochs=1))
+    job = client.submit(TrainGan(architecture="mlp", dataset="fashion-mnist", epochs=1))
     try:
         job.wait(240)
     except JobFailed as failed:
         assert "BAD_INPUT" in str(failed)
         assert "download" in str(failed)
     assert job.state in (JobState.FAILED, JobState.SUCCEEDED)
-    assert client.submit(TrainGan(dataset="digits", epochs=1)).wait(120)
+    assert client.submit(TrainGan(architecture="mlp", dataset="digits", epochs=1)).wait(120)

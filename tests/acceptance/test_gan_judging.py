@@ -12,7 +12,7 @@ from scheduler import Client, Job, JobFailed
 
 @pytest.fixture(scope="module")
 def trained(stack: object) -> Job[GanResult]:
-    job = Client().submit(TrainGan(dataset="digits", epochs=5, latent_dim=8))
+    job = Client().submit(TrainGan(architecture="mlp", dataset="digits", epochs=5, latent_dim=8))
     job.wait(240)
     return job
 

@@ -20,6 +20,7 @@ from tests.servers import wait_until
 pytest.importorskip("tensorflow")
 
 SPEC = TrainGan(
+    architecture="mlp",
     dataset="digits",
     epochs=2500,
     batch_size=256,

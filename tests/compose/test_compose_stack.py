@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 def tiny(seed: int, epochs: int = 40) -> TrainGan:
     return TrainGan(
+        architecture="mlp",
         dataset="digits",
         epochs=epochs,
         batch_size=256,

@@ -26,7 +26,9 @@ def test_every_kind_says_what_it_is_and_what_its_fields_mean(kind: str) -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        TrainGan(epochs=3, generator_units=(5, 6), learning_rate=1, seed=2**31 - 1, pool="gpu"),
+        TrainGan(
+            architecture="mlp", epochs=3, generator_units=(5, 6), learning_rate=1, seed=2**31 - 1, pool="gpu"
+        ),
         GenerateImages(model="job-1", count=3),
     ],
 )

@@ -28,7 +28,7 @@ from jobs.pace import Pace
 from jobs.state import restore, snapshot
 from jobs.training import Trainable, Trained, train
 
-SPEC = TrainGan(dataset="tiny", epochs=1, seed=3)
+SPEC = TrainGan(architecture="mlp", dataset="tiny", epochs=1, seed=3)
 EPOCHS, STEPS = 8, 5
 LEAST = Best("distance", "min")
 

@@ -15,11 +15,21 @@ from jobs import GanResult, GenerateImages, ImagesResult, TrainGan
 from jobs.datasets.images import ImageSet
 from jobs.draws import normal
 from jobs.errors import BadInput
-from jobs.gan.models import Gan, cross_entropy
-from jobs.gan.train import checked_batch_size
+from jobs.gan.models import Gan, build_gan
+from jobs.gan.objectives import cross_entropy
+from jobs.gan.recipes import recipe
+from jobs.gan.train import rows_of_a_step
 from jobs.local import run_locally
 
-SPEC = TrainGan(dataset="tiny", epochs=3, batch_size=8, latent_dim=5, generator_units=(7,), sample_every=2)
+SPEC = TrainGan(
+    architecture="mlp",
+    dataset="tiny",
+    epochs=3,
+    batch_size=8,
+    latent_dim=5,
+    generator_units=(7,),
+    sample_every=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +122,10 @@ def test_damaged_weights_are_refused(finished: tuple[Path, GanResult], tmp_path:
 
 
 def test_a_small_data_set_is_one_batch_and_a_single_image_is_refused(tiny_images: ImageSet) -> None:
-    assert checked_batch_size(TrainGan(batch_size=8), tiny_images) == 8
-    assert checked_batch_size(TrainGan(batch_size=128), tiny_images) == 50
+    assert rows_of_a_step(TrainGan(architecture="mlp", batch_size=8), tiny_images) == 8
+    assert rows_of_a_step(TrainGan(architecture="mlp", batch_size=128), tiny_images) == 50
     with pytest.raises(BadInput, match="'mnist-5k' has one image; a GAN needs at least 2"):
-        checked_batch_size(TrainGan(), ImageSet(tiny_images.images[:1]))
+        rows_of_a_step(TrainGan(), ImageSet(tiny_images.images[:1]))
 
 
 def test_cross_entropy_is_what_the_paper_says() -> None:
@@ -128,7 +138,7 @@ def test_cross_entropy_is_what_the_paper_says() -> None:
 def test_one_step_is_one_adam_update_of_each_network_in_turn(tiny_images: ImageSet) -> None:
     """Against the mathematics written out in NumPy: the first Adam step is lr * sign(gradient), nearly."""
     spec = SPEC.model_copy(update={"average": 0.5})
-    model = Gan(spec, tiny_images.shape)
+    model = build_gan(spec, tiny_images.shape)
     before = {name: [np.asarray(w) for w in weights(model, name)] for name in NETWORKS}
     batch = {"images": tf.constant(tiny_images.images[:8])}
     step = tf.function(model.one_step, jit_compile=True)
@@ -145,7 +155,7 @@ def test_one_step_is_one_adam_update_of_each_network_in_turn(tiny_images: ImageS
     for network in ("generator", "discriminator"):
         for old, new in zip(before[network], weights(model, network), strict=True):
             moved = np.abs(np.asarray(new) - old)
-            assert moved.max() == pytest.approx(spec.learning_rate, rel=0.01)
+            assert moved.max() == pytest.approx(recipe(spec).learning_rate, rel=0.01)
     # At step 0 a tenth of the running average stays, whatever `average` says.
     for old, new, mean in zip(
         before["average"], weights(model, "generator"), weights(model, "average"), strict=True

@@ -31,7 +31,7 @@ def home(digits: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     drawn = keras.layers.Embedding(10, 64, weights=[means.reshape(10, 64) / 127.5 - 1], name="means")(labels)
     noise = keras.layers.Rescaling(0.3)(latents)
     network = keras.Model([latents, labels], keras.layers.Reshape((8, 8, 1))(drawn + noise))
-    spec = TrainGan(dataset="digits", latent_dim=64)
+    spec = TrainGan(architecture="mlp", dataset="digits", latent_dim=64)
     generator = Generator(network, "model", spec, (8, 8, 1), NAMES)
     for module in (augment, evaluate, generate):
         monkeypatch.setattr(module, "load_generator", lambda job, context: generator)
@@ -93,6 +93,6 @@ def test_names_of_data_sets_that_come_with_triptych_are_refused_at_once() -> Non
 
 
 def test_a_model_that_is_not_conditional_cannot_make_labels(tmp_path: Path) -> None:
-    run_locally(TrainGan(dataset="digits", epochs=1), tmp_path / "plain")
+    run_locally(TrainGan(architecture="mlp", dataset="digits", epochs=1), tmp_path / "plain")
     with pytest.raises(BadInput, match="job plain is not conditional: train with conditional=true"):
         run_locally(AugmentDataSet(model="plain", name="more"), tmp_path / "job")

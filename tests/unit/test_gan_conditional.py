@@ -15,6 +15,7 @@ from jobs.gan.spec import AugmentDataSet
 from jobs.local import LocalContext, run_locally
 
 SPEC = TrainGan(
+    architecture="mlp",
     dataset="two",
     conditional=True,
     epochs=150,

@@ -21,7 +21,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     images = np.random.default_rng(0).integers(0, 256, (20, 6, 5, 3), dtype=np.uint8)
     ImageSet(images).write(home / "tiny.npz")
-    run_locally(TrainGan(dataset="tiny", epochs=2, latent_dim=4), home / "plain", {"tiny": home / "tiny.npz"})
+    run_locally(
+        TrainGan(architecture="mlp", dataset="tiny", epochs=2, latent_dim=4),
+        home / "plain",
+        {"tiny": home / "tiny.npz"},
+    )
     return home
 
 

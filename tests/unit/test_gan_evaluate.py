@@ -20,7 +20,7 @@ from jobs.local import LocalContext, run_locally
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished job `plain`, hardly trained."""
     home = tmp_path_factory.mktemp("home")
-    run_locally(TrainGan(dataset="digits", epochs=3, latent_dim=8), home / "plain")
+    run_locally(TrainGan(architecture="mlp", dataset="digits", epochs=3, latent_dim=8), home / "plain")
     return home
 
 
@@ -56,7 +56,7 @@ def test_without_labels_classes_are_left_out_and_the_remark_says_so(tmp_path: Pa
     images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), dtype=np.uint8)
     ImageSet(images).write(tmp_path / "plain.npz")
     data = {"plain": tmp_path / "plain.npz"}
-    run_locally(TrainGan(dataset="plain", epochs=1), tmp_path / "job", data)
+    run_locally(TrainGan(architecture="mlp", dataset="plain", epochs=1), tmp_path / "job", data)
     result = run_locally(EvaluateGan(model="job"), tmp_path / "judged", data)
     assert (result.count, result.features, result.class_coverage) == (25, "rotations", None)
     assert "does not have labels of two classes or more" in result.remark

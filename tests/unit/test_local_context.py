@@ -20,7 +20,7 @@ from jobs.gan.spec import GanResult
 from jobs.local import LocalContext, run_locally
 from jobs.spec import JobSpec
 
-SPEC = TrainGan(epochs=1)
+SPEC = TrainGan(architecture="mlp", epochs=1)
 
 
 def checkpoint(step: int, spec: TrainGan = SPEC) -> Checkpoint:
@@ -102,7 +102,7 @@ def test_a_damaged_best_checkpoint_is_missed_and_the_log_says_so(
 
 def test_a_checkpoint_of_another_spec_is_never_loaded(job: Path) -> None:
     with LocalContext(job) as context:
-        context.save_checkpoint(checkpoint(10, TrainGan(epochs=2)))
+        context.save_checkpoint(checkpoint(10, TrainGan(architecture="mlp", epochs=2)))
     with LocalContext(job) as context:
         assert context.load_checkpoint() is None
 

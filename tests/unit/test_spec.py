@@ -59,7 +59,7 @@ def test_a_spec_knows_its_kind_and_its_result() -> None:
 
 
 def test_the_wire_form_is_json_with_the_kind() -> None:
-    wire = TrainGan(generator_units=(3, 4), limits=Limits(attempts=2)).to_wire()
+    wire = TrainGan(architecture="mlp", generator_units=(3, 4), limits=Limits(attempts=2)).to_wire()
     assert json.loads(json.dumps(wire)) == wire
     assert (wire["kind"], wire["generator_units"], wire["limits"]["attempts"]) == ("gan.train", [3, 4], 2)
 

@@ -22,7 +22,7 @@ from jobs.callbacks import Advance, Save
 from jobs.checkpoint import Checkpoint, digest_of_state
 from jobs.datasets.images import ImageSet
 from jobs.errors import Diverged, Stopped
-from jobs.gan.models import Gan
+from jobs.gan.models import DenseGan, build_gan
 from jobs.gan.spec import GanResult, TrainGan
 from jobs.local import LocalContext, _write, run_locally
 from jobs.pace import Pace
@@ -32,6 +32,7 @@ from jobs.training import Trainable, Trained, epoch_order, train
 Contexts = Callable[[int | None], type[LocalContext]]
 
 SPEC = TrainGan(
+    architecture="mlp",
     dataset="tiny",
     epochs=4,
     batch_size=8,
@@ -51,7 +52,7 @@ def trained(
     keras.utils.set_random_seed(SPEC.seed)
     with context(folder) as running:
         return train(
-            Gan(SPEC, images.shape),
+            build_gan(SPEC, images.shape),
             {"images": images.images},
             SPEC,
             running,
@@ -169,7 +170,7 @@ def test_a_finished_training_is_not_trained_again(
 def test_a_short_chunk_compiles_nothing_anew(tiny_images: ImageSet, tmp_path: Path) -> None:
     traced = 0
 
-    class Counting(Gan):
+    class Counting(DenseGan):
         def train_step(self, chunk: Any) -> Any:
             nonlocal traced
             traced += 1
@@ -184,7 +185,7 @@ def test_a_short_chunk_compiles_nothing_anew(tiny_images: ImageSet, tmp_path: Pa
 
 
 def test_a_snapshot_stays_as_it_is_while_training_goes_on(tiny_images: ImageSet) -> None:
-    model = Gan(SPEC, tiny_images.shape)
+    model = build_gan(SPEC, tiny_images.shape)
     model.place({"images": tiny_images.images}, 8)
     taken = snapshot(model)
     before = digest_of_state(taken)
@@ -195,15 +196,15 @@ def test_a_snapshot_stays_as_it_is_while_training_goes_on(tiny_images: ImageSet)
 
 
 def test_names_of_variables_are_the_same_for_every_instance(tiny_images: ImageSet) -> None:
-    first, second = (list(variables(Gan(SPEC, tiny_images.shape))) for _ in range(2))
+    first, second = (list(variables(build_gan(SPEC, tiny_images.shape))) for _ in range(2))
     assert first == second
     assert len(set(first)) == len(first)
 
 
 def test_a_state_of_another_model_is_refused_whole(tiny_images: ImageSet) -> None:
-    model = Gan(SPEC, tiny_images.shape)
+    model = build_gan(SPEC, tiny_images.shape)
     before = digest_of_state(snapshot(model))
-    wider = Gan(SPEC.model_copy(update={"generator_units": (8,)}), tiny_images.shape)
+    wider = build_gan(SPEC.model_copy(update={"generator_units": (8,)}), tiny_images.shape)
     with pytest.raises(Exception, match="does not fit"):
         restore(model, snapshot(wider))
     assert digest_of_state(snapshot(model)) == before
