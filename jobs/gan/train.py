@@ -28,7 +28,7 @@ FEW = 2_000
 
 
 def run(spec: TrainGan, context: JobContext) -> GanResult:
-    """Trains, and saves `generator.keras`, `generator.safetensors`, `samples.png`, `losses.png`.
+    """Trains, and saves `generator.keras`, `generator.safetensors`, `samples.png`, and two charts.
 
     Raises:
         BadInput: fewer than two images, or too small ones, or no labels for a conditional GAN.
@@ -63,7 +63,8 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         jit=model.recipe.jit,
         at_epoch_end=sample,
     )
-    _save(model, trained, data, context)
+    _save(model, data, context)
+    _draw_curves(trained, model.recipe.loss, context)
     context.save_artifact("samples.png", grid(draw(model.average, latents, labels)))
     return GanResult(
         steps=trained.steps,
@@ -118,12 +119,7 @@ def checked_classes(spec: TrainGan, data: ImageSet) -> tuple[str, ...]:
     return data.class_names if spec.conditional else ()
 
 
-def _save(
-    model: Gan,
-    trained: Trained,
-    data: ImageSet,
-    context: JobContext,
-) -> None:
+def _save(model: Gan, data: ImageSet, context: JobContext) -> None:
     path = context.folder / "generator.keras"
     with warnings.catch_warnings():
         # Keras converts a tf.Variable in a way that NumPy 2 announces the end of.
@@ -138,6 +134,13 @@ def _save(
     if model.spec.conditional:
         about["class_names"] = json.dumps(data.class_names)
     context.save_artifact("generator.safetensors", save(weights, about))
-    context.save_artifact(
-        "losses.png", curves(trained.history, x_label="epoch", y_label="binary cross-entropy")
-    )
+
+
+def _draw_curves(trained: Trained, loss: str, context: JobContext) -> None:
+    charts = {
+        "losses.png": (("d_loss", "g_loss", "penalty"), loss.replace("_", " ")),
+        "scores.png": (("d_real", "d_fake"), "what D makes of real and of generated images"),
+    }
+    for name, (metrics, label) in charts.items():
+        shown = {metric: trained.history[metric] for metric in metrics if metric in trained.history}
+        context.save_artifact(name, curves(shown, x_label="epoch", y_label=label))
