@@ -109,6 +109,7 @@ class WorkerSettings(_Settings):
     pool: Literal["cpu", "gpu"] = Field(default="cpu", description="the pool it serves")
     slots: int | None = Field(default=None, ge=1, description="jobs at once; by default one per two cores")
     threads: int | None = Field(default=None, ge=1, description="threads a job; by default cores / slots")
+    gpu_slots: int = Field(default=1, ge=1, le=64, description="jobs at once on each card of the pool gpu")
     slot_memory: ByteSize | None = Field(
         default=None,
         ge=1 << 20,

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from threading import Event
 
 from celery.exceptions import SecurityWarning
@@ -23,9 +24,11 @@ from scheduler.settings import (
     load,
 )
 from scheduler.workers import About, Workers
+from worker.cards import Card, Cards, cards
 from worker.devices import Slots, environment, processor, share, usable_cores
 from worker.intake import Intake
 from worker.memory import budget, resident, size
+from worker.places import OnCards, OnProcessors, Places
 from worker.presence import Presence
 from worker.runners import RunnerPool
 from worker.supervisor import Machinery
@@ -50,15 +53,9 @@ def run() -> None:
         NotConfigured: it is not known where the servers are.
     """
     settings, redis, store = load(WorkerSettings), load(RedisSettings), load(StoreSettings)
-    slots = share(settings, usable_cores())
-    imports = {module for spec in catalog.kinds().values() for module in spec.imports}
-    # A runner loads the same settings, so it needs only what this process may have got from a file.
-    runners = RunnerPool(
-        environment(settings, slots) | connection(redis, store),
-        tuple(sorted(imports)),
-        plain=slots.count,
-        warm=settings.warm_runners,
-    )
+    found = cards() if settings.pool == "gpu" else []
+    slots = share(settings, usable_cores(), len(found))
+    places = build_places(settings, slots, found, connection(redis, store))
     # Celery warns a superuser of pickles; this app takes JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     lease = load(LeaseSettings)
@@ -70,7 +67,7 @@ def run() -> None:
     machinery = Machinery(
         Records(connect(redis), lease.outbox_seconds),
         ArtifactStore(store),
-        runners,
+        places,
         lease,
         intake.draining,
         memory,
@@ -89,10 +86,10 @@ def run() -> None:
         pulse.beat()
 
     def about() -> About:
-        return describe(settings, slots, intake.draining.is_set())
+        return describe(settings, slots, found, intake.draining.is_set())
 
     logger.info("worker %s: %d slots of %d threads, %s each", name, slots.count, slots.threads, size(memory))
-    runners.stock()
+    places.stock()
     try:
         workers = Workers(machinery.records.redis)
         with Presence(workers, name, about, lease.heartbeat_seconds, intake.hear):
@@ -108,12 +105,29 @@ def run() -> None:
                 without_mingle=True,  # no need to wait for neighbours at the start
             ).start()
     finally:
-        runners.close()
+        places.close()
 
 
-def describe(settings: WorkerSettings, slots: Slots, draining: bool) -> About:
+def build_places(
+    settings: WorkerSettings, slots: Slots, found: Sequence[Card], servers: Mapping[str, str]
+) -> Places:
+    """Where the jobs run, with what their runners find in their environment."""
+    imports = {module for spec in catalog.kinds().values() for module in spec.imports}
+    # A runner loads the same settings, so it needs only what this process may have got from a file.
+    common = environment(settings, slots) | dict(servers)
+
+    def runners(besides: Mapping[str, str], plain: int) -> RunnerPool:
+        return RunnerPool(common | dict(besides), tuple(sorted(imports)), plain, settings.warm_runners)
+
+    if not found:
+        return OnProcessors(runners({}, slots.count))
+    of_a_card = settings.gpu_slots
+    return OnCards(found, of_a_card, Cards(found, of_a_card), lambda besides: runners(besides, of_a_card))
+
+
+def describe(settings: WorkerSettings, slots: Slots, found: Sequence[Card], draining: bool) -> About:
     """What this worker says of itself now."""
-    device = processor() if settings.pool == "cpu" else "GPU"
+    device = ", ".join(card.name for card in found) or processor()
     return About(settings.pool, slots.count, slots.threads, device, resident(os.getpid()), draining)
 
 

@@ -51,9 +51,13 @@ def _quota(cgroups: Path) -> float | None:
         return None
 
 
-def share(settings: WorkerSettings, cores: int) -> Slots:
-    """One slot for two cores unless told otherwise: small models gain little from more threads."""
-    count = settings.slots or max(1, cores // 2)
+def share(settings: WorkerSettings, cores: int, cards: int = 0) -> Slots:
+    """One slot for two cores unless told otherwise: small models gain little from more threads.
+
+    Where there are cards, as many slots as these have.
+    """
+    on_cards = cards * settings.gpu_slots
+    count = min(settings.slots or on_cards, on_cards) or settings.slots or max(1, cores // 2)
     return Slots(count, settings.threads or max(1, cores // count))
 
 

@@ -24,6 +24,7 @@ from jobs.context import StopReason
 from jobs.errors import Stopped
 from worker.context import LostLease, WorkerContext
 from worker.failures import classify
+from worker.places import GPU_MEMORY
 from worker.runners import Assignment, Outcome
 
 _PR_SET_PDEATHSIG = 1
@@ -76,6 +77,7 @@ def _work(assignment: Assignment, context: WorkerContext) -> Outcome:
     if context.complete():
         return Outcome("succeeded")
     try:
+        _share_card(assignment)
         result = catalog.run(catalog.parse(assignment.spec), context)
     except Stopped:
         return Outcome("stopped")
@@ -97,6 +99,17 @@ def _listen(lines: "SimpleQueue[str]") -> None:
 def _pass_on_wishes(lines: "SimpleQueue[str]", context: WorkerContext) -> None:
     while True:
         context.ask_to_stop(StopReason(lines.get()))
+
+
+def _share_card(assignment: Assignment) -> None:
+    """Bounds what TensorFlow takes of a card that is shared."""
+    limit = os.environ.get(GPU_MEMORY)
+    if limit and "tensorflow" in catalog.spec_type(assignment.spec["kind"]).imports:
+        import tensorflow as tf
+
+        for card in tf.config.list_physical_devices("GPU"):
+            share = tf.config.LogicalDeviceConfiguration(memory_limit=int(limit))
+            tf.config.set_logical_device_configuration(card, [share])
 
 
 def _be_the_first_to_go() -> None:

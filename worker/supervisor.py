@@ -21,6 +21,7 @@ from scheduler.settings import LeaseSettings
 from scheduler.states import FailureCause, JobState
 from worker.lease import Lease
 from worker.memory import kills, private, size
+from worker.places import Places
 from worker.runners import Assignment, Outcome, Runner, RunnerPool
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Machinery:
 
     records: Records
     store: ArtifactStore
-    runners: RunnerPool
+    places: Places
     lease: LeaseSettings
     draining: Event  #: set when the worker is to go away
     memory: int  #: bytes that a job may hold
@@ -69,17 +70,18 @@ class Attempt:
         self._shown = ""
         self._kills = kills()
 
-    def run(self, claimed: float) -> Ending:
+    def run(self, runners: RunnerPool, claimed: float) -> Ending:
         """Runs the job and says how it ended.
 
         Args:
+            runners: of the place that it has.
             claimed: when Redis was asked for the job, by `time.monotonic`.
         """
         machinery, job = self._machinery, self._job
         # Held through everything that may take long: the log of the attempt before, and that of this one.
         with Lease(machinery.records, job.id, job.attempt, machinery.lease, claimed) as lease:
             self._rescue_log(job.attempt - 1)
-            runner = machinery.runners.take(warm=bool(catalog.spec_type(job.kind).imports))
+            runner = runners.take(warm=bool(catalog.spec_type(job.kind).imports))
             try:
                 lease.guard(runner)
                 runner.assign(Assignment(job.id, job.attempt, job.spec, job.inputs))

@@ -16,6 +16,7 @@ from scheduler.errors import JobFailed, UnknownJob
 from scheduler.queue import publish, shown
 from scheduler.records import JobRecord
 from scheduler.states import JobState
+from worker.runners import RunnerPool
 from worker.supervisor import Attempt, Ending, Machinery
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,15 @@ def run_job(app: Celery, machinery: Machinery, worker: str, task: Any) -> str:
         Ignore: there is nothing to do, or another attempt follows.
         JobFailed: the job failed, so Flower shows it as failed.
     """
+    # The place before the job: one that has to wait for a graphics card is left to whoever has one. Its
+    # message is spent then, which the scheduler notices.
+    with machinery.places.place(machinery.draining.is_set) as runners:
+        if runners is None:
+            raise Ignore
+        return _run_in_place(app, machinery, worker, task, runners)
+
+
+def _run_in_place(app: Celery, machinery: Machinery, worker: str, task: Any, runners: RunnerPool) -> str:
     job_id = task.request.id
     asked = time.monotonic()
     try:
@@ -51,7 +61,7 @@ def run_job(app: Celery, machinery: Machinery, worker: str, task: Any) -> str:
         raise Ignore
     logger.info("job %s (%s): attempt %d", job.id, job.kind, job.attempt)
     _show(task, job, "starting")
-    ending = Attempt(machinery, job, lambda line: _show(task, job, line)).run(asked)
+    ending = Attempt(machinery, job, lambda line: _show(task, job, line)).run(runners, asked)
     logger.info("job %s: attempt %d ended: %s %s", job.id, job.attempt, ending.state, ending.message)
     try:
         return _conclude(app, machinery, task, job, ending)

@@ -13,8 +13,10 @@ from scheduler.cli import app
 from scheduler.queue import make_app
 from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import Cluster, cluster
+from tests.graphics import fake_cards
 from tests.servers import wait_until
 from worker.__main__ import connection
+from worker.cards import Card
 
 
 @pytest.fixture
@@ -128,6 +130,26 @@ def test_draining_a_worker_that_is_not_there_says_which_are(running: Cluster) ->
     assert "no live worker is named 'cpu@nowhere'; alive: cpu@here" in result.output.replace("\n", " ")
 
 
+@pytest.fixture
+def two_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    found = [Card(number, f"GPU-{number}", "Made Up 9000", 24 << 30, 24 << 30) for number in range(2)]
+    fake_cards(tmp_path, monkeypatch, found)
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_each_job_of_a_gpu_worker_sees_one_card(running: Cluster) -> None:
+    running.worker(TRIPTYCH_WORKER_NAME="two", TRIPTYCH_POOL="gpu")
+    client = running.client()
+    jobs = [client.submit(Steps(pool="gpu", steps=60, says="on $CUDA_VISIBLE_DEVICES")) for _ in range(2)]
+    wait_until(lambda: all(job.progress for job in jobs))
+    (worker,) = client.workers.living()
+    assert (worker.about.slots, worker.about.device) == (2, "Made Up 9000, Made Up 9000")
+    seen = {job.wait(60) and "".join(job.logs()) for job in jobs}
+    assert seen == {f"begins at step 0\non GPU-{number}\n" for number in range(2)}
+
+
+@pytest.mark.usefixtures("two_cards")
 def test_jobs_for_any_pool_go_to_a_gpu_while_one_is_there_and_else_to_a_cpu(running: Cluster) -> None:
     running.scheduler()
     client = running.client()

@@ -26,7 +26,7 @@ def test_a_spec_with_nothing_but_defaults_is_complete() -> None:
         ({"generator_units": [0]}, r"'generator_units\.0' should be greater than or equal to 1"),
         ({"activation": "step"}, r"'activation' should be .*'relu'.*received \"step\""),
         ({"dataset": "../secret"}, r"'dataset'"),
-        ({"pool": "tpu"}, r"'pool' should be 'cpu' or 'gpu'"),
+        ({"pool": "tpu"}, r"'pool' should be 'cpu', 'gpu' or 'any'"),
         ({"seed": -1}, r"'seed'"),
     ],
 )

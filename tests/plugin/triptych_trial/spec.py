@@ -30,6 +30,7 @@ class Steps(JobSpec[TrialResult], kind="trial.steps"):
     step_seconds: float = Field(default=0.05, ge=0)
     checkpoint_every: int = Field(default=1, ge=1)
     silent: bool = False
+    says: str = ""  # printed at the beginning, variables of the environment put in
     killed_after: int = Field(default=0, ge=0)  # steps of an attempt; 0 = never
 
 

@@ -16,6 +16,8 @@ def run(spec: Steps, context: JobContext) -> TrialResult:
     state = {"sum": np.zeros(1, np.int64)} if found is None else {"sum": found.arrays["sum"].copy()}
     begin = 0 if found is None else found.step
     print(f"begins at step {begin}")
+    if spec.says:
+        print(os.path.expandvars(spec.says))
     for step in range(begin + 1, spec.steps + 1):
         time.sleep(spec.step_seconds)
         state["sum"] += step
