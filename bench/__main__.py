@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MEASUREMENTS = ("overhead", "gan", "checkpoints", "recovery", "records")
+MEASUREMENTS = ("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records")
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"== {name}", flush=True)

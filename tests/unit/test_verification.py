@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from triptych_trial.spec import Echo, Walk
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 from jobs import catalog
 from jobs.errors import BadInput, InvalidSpec
 from jobs.kills import Moment
+from jobs.spec import JobSpec
 from jobs.verification import AttemptFailed, plan, trains, verify_resume
 from scheduler.cli import app
 
@@ -24,10 +26,17 @@ def triptych(*words: str) -> Result:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", TRAINING)
-def test_every_kind_that_trains_ends_the_same_after_three_kills(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(spec, id=f"{kind}-{number}")
+        for kind in TRAINING
+        for number, spec in enumerate(catalog.smallest(kind))
+    ],
+)
+def test_every_kind_that_trains_ends_the_same_after_three_kills(spec: JobSpec[Any], tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
-    found = verify_resume(catalog.smallest(kind), tmp_path, kills=3, seed=3)
+    found = verify_resume(spec, tmp_path, kills=3, seed=3)
     assert len(found.deaths) == 3
     assert {death.moment for death in found.deaths} == set(Moment)
     assert found.went_on
