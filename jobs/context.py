@@ -73,6 +73,9 @@ class JobContext(Protocol):
     def save_sample(self, step: int, png: bytes) -> None:
         """Keeps a picture of the work in progress as `samples/<step>.png`; uploaded in the background."""
 
+    def samples(self) -> list[bytes]:
+        """The pictures kept so far, PNG files in the order of their steps, of all attempts."""
+
     def save_artifact(self, name: str, content: bytes | Path) -> None:
         """Keeps a file that people came for as `artifacts/<name>`; uploaded in the background.
 

@@ -88,6 +88,10 @@ class LocalContext:
         """Writes `samples/<step>.png`."""
         _write(self._job / "samples" / f"{step:012d}.png", png)
 
+    def samples(self) -> list[bytes]:
+        """Reads `samples/`."""
+        return [path.read_bytes() for path in sorted((self._job / "samples").glob("*.png"))]
+
     def save_artifact(self, name: str, content: bytes | Path) -> None:
         """Writes `artifacts/<name>`."""
         _write(self._artifact(self._job, name), content)

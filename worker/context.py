@@ -39,6 +39,9 @@ _METRICS_SECONDS = 10.0
 _LONG_SAVE, _REST, _LONGEST_REST = 1.0, 30.0, 600.0
 
 
+_TYPES = {"png": "image/png", "gif": "image/gif"}
+
+
 class LostLease(Exception):
     """Another attempt runs the job, so this one must write nothing more."""
 
@@ -94,10 +97,17 @@ class WorkerContext:
         """See `JobContext.save_sample`."""
         self._uploads.add(lambda: self._store.put(self._keys.sample(step), png, "image/png"))
 
+    def samples(self) -> list[bytes]:
+        """See `JobContext.samples`."""
+        self._uploads.flush()
+        return patiently(
+            lambda: [self._store.get(item.key) for item in self._store.under(self._keys.samples)]
+        )
+
     def save_artifact(self, name: str, content: bytes | Path) -> None:
         """See `JobContext.save_artifact`."""
         key = self._keys.artifact(name)
-        kind = "image/png" if name.endswith(".png") else "application/octet-stream"
+        kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
         if isinstance(content, Path):
             self._uploads.add(lambda: self._store.put_file(key, content, kind))
         else:

@@ -117,11 +117,18 @@ def recipe(spec: "TrainGan") -> Recipe:
 
 
 def check(spec: "TrainGan") -> None:
-    """Refuses fields that the architecture has no use for.
+    """Refuses fields that the architecture has no use for, and a rollback with nothing to go back to.
 
     Raises:
         InvalidSpec: there is one.
     """
+    if spec.on_divergence == "rollback" and (
+        spec.judge_every == 0 or (spec.judge_every is None and spec.architecture == "mlp")
+    ):
+        raise InvalidSpec(
+            f"{spec.kind}: on_divergence='rollback' goes back to the best weights, which only 'judge_every' "
+            f"finds, received {spec.judge_every}; give the epochs between measurements"
+        )
     for name, architectures in _USES.items():
         if getattr(spec, name) is not None and spec.architecture not in architectures:
             raise InvalidSpec(

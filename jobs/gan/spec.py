@@ -42,6 +42,14 @@ class GanResult(JobResult):
     g_loss: float = Field(description="the generator's loss, mean of the last epoch")
     seconds: float = Field(description="training time of the last attempt")
     images_per_second: float = Field(description="real images seen a second in the last attempt")
+    frechet_distance: float | None = Field(
+        default=None, description="of the generator that was kept, to real images; None if not measured"
+    )
+    floor_frechet_distance: float | None = Field(
+        default=None, description="of real images to other real ones"
+    )
+    best_epoch: int | None = Field(default=None, description="the epoch of the generator that was kept")
+    rollbacks: int = Field(default=0, description="how often training went back to its best weights")
     state_sha256: str = Field(description="digest of the final state; equal for equal specs, bit for bit")
 
 
@@ -115,6 +123,17 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     sample_every: int | None = Field(
         default=None, ge=1, description="epochs between sample pictures; by default some 15 pictures a run"
     )
+    judge_every: int | None = Field(
+        default=None,
+        ge=0,
+        description="epochs between measurements of the Fréchet distance, by which the best generator is "
+        "kept; by default eight a run, of mlp none; 0 = none",
+    )
+    on_divergence: Literal["fail", "rollback"] = Field(
+        default="fail",
+        description="when training diverges or the generator collapses: fail, or go on from the best weights "
+        "with half the learning rate, three times at most",
+    )
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
     )
@@ -180,6 +199,7 @@ SMALLEST = (
         channels=4,
         critic_steps=2,
         conditional=True,
+        judge_every=0,
         seed=3,
     ),
     TrainGan(
@@ -191,6 +211,7 @@ SMALLEST = (
         channels=4,
         conditional=True,
         augment=True,
+        judge_every=0,
         seed=3,
     ),
 )

@@ -9,18 +9,18 @@ import numpy as np
 import tensorflow as tf
 from safetensors.numpy import save
 
+from jobs.best import Best
 from jobs.context import JobContext
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
-from jobs.gan.generate import draw, draw_latents
 from jobs.gan.models import Gan, build_gan
 from jobs.gan.recipes import recipe
 from jobs.gan.spec import GanResult, TrainGan
-from jobs.pictures import curves, grid
+from jobs.gan.watching import DISTANCE, Watch
+from jobs.pictures import curves
+from jobs.state import restore
 from jobs.training import Trained, train
 
-PICTURES = 15
-GRID = 64
 #: Sides of images that convolutional networks are built for.
 SMALLEST_SIDE, LARGEST_SIDE = 8, 128
 #: Sets of fewer images are learnt by heart unless the discriminator sees changed ones.
@@ -28,30 +28,24 @@ FEW = 2_000
 
 
 def run(spec: TrainGan, context: JobContext) -> GanResult:
-    """Trains, and saves `generator.keras`, `generator.safetensors`, `samples.png`, and two charts.
+    """Trains, and saves the best generator, `samples.png`, `filmstrip.gif`, and charts.
 
     Raises:
         BadInput: fewer than two images, or too small ones, or no labels for a conditional GAN.
-        Diverged: a loss is not finite.
+        Diverged: a loss is not finite, or all images are alike.
         Stopped: asked to stop; the checkpoint is saved.
     """
     data = context.image_set(spec.dataset)
     rows = rows_of_a_step(spec, data)
-    epochs = spec.epochs or math.ceil(recipe(spec).steps / (len(data) // rows))
-    every = spec.sample_every or math.ceil(epochs / PICTURES)
-    keras.utils.set_random_seed(spec.seed)
+    steps_per_epoch = len(data) // rows
+    epochs = spec.epochs or math.ceil(recipe(spec).steps / steps_per_epoch)
     classes = checked_classes(spec, data)
     arrays = {"images": data.images}
     if classes and data.labels is not None:
         arrays["labels"] = data.labels.astype(np.int32)
+    keras.utils.set_random_seed(spec.seed)
     model = build_gan(spec, data.shape, len(classes), augment=changes_images(spec, data))
-    latents = draw_latents(spec.seed, GRID, spec.latent_dim)
-    labels = np.arange(GRID) % len(classes) if classes else None  # each class in turn
-
-    def sample(epoch: int, step: int) -> None:
-        if epoch % every == 0 or epoch == epochs:
-            context.save_sample(step, grid(draw(model.average, latents, labels)))
-
+    watch = Watch(spec, model.average, data, len(classes), epochs, context)
     trained = train(
         model,
         arrays,
@@ -61,11 +55,17 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         batch_size=rows,
         checkpoint_seconds=spec.checkpoint_seconds,
         jit=model.recipe.jit,
-        at_epoch_end=sample,
+        at_epoch_end=watch,
+        judged=watch.judged,
+        best=Best(DISTANCE, "min") if watch.judge else None,
+        on_divergence=spec.on_divergence,
     )
+    if trained.best is not None:
+        restore(model, trained.best)
+    context.save_artifact("filmstrip.gif", watch.filmstrip())
+    context.save_artifact("samples.png", watch.picture())
     _save(model, data, context)
     _draw_curves(trained, model.recipe.loss, context)
-    context.save_artifact("samples.png", grid(draw(model.average, latents, labels)))
     return GanResult(
         steps=trained.steps,
         epochs=epochs,
@@ -73,6 +73,10 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         g_loss=float(trained.history["g_loss"][-1]),
         seconds=trained.seconds,
         images_per_second=trained.steps_per_second * rows,
+        frechet_distance=trained.best_value if trained.best else None,
+        floor_frechet_distance=watch.judge.floor if watch.judge else None,
+        best_epoch=trained.best_step // steps_per_epoch if trained.best and trained.best_step else None,
+        rollbacks=trained.rollbacks,
         state_sha256=trained.state_sha256,
     )
 
@@ -144,3 +148,7 @@ def _draw_curves(trained: Trained, loss: str, context: JobContext) -> None:
     for name, (metrics, label) in charts.items():
         shown = {metric: trained.history[metric] for metric in metrics if metric in trained.history}
         context.save_artifact(name, curves(shown, x_label="epoch", y_label=label))
+    if (distances := trained.judged.get(DISTANCE)) is not None:
+        epochs, there = np.arange(len(distances)), ~np.isnan(distances)
+        between = {DISTANCE: np.interp(epochs, epochs[there], distances[there])}  # on a straight line
+        context.save_artifact("quality.png", curves(between, x_label="epoch", y_label="Fréchet distance"))

@@ -77,7 +77,7 @@ def test_kinds_in_a_pipe_are_one_field_a_line_for_every_field_of_every_kind() ->
 def test_one_kind_as_json_has_its_fields_and_its_result() -> None:
     (kind,) = json.loads(triptych("kinds", "gan.train", "--json").stdout)
     fields = {field["name"]: field for field in kind["fields"]}
-    assert fields["batch_size"]["default"] == 128
+    assert fields["latent_dim"]["default"] == 100
     assert fields["batch_size"]["limits"] == "2 to 8192"
     assert "d_loss" in {item["name"] for item in kind["result"]}
 

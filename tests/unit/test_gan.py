@@ -52,6 +52,8 @@ def test_training_leaves_model_pictures_curves_and_metrics(finished: tuple[Path,
         "generator.safetensors",
         "samples.png",
         "losses.png",
+        "scores.png",
+        "filmstrip.gif",
     }
     assert [path.name for path in sorted((folder / "samples").iterdir())] == [
         "000000000004.png",

@@ -1,0 +1,115 @@
+"""What is looked at while a GAN trains: pictures from the same latents, and how good they are by now."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from jobs.context import JobContext
+from jobs.datasets.images import Array, ImageSet
+from jobs.errors import Diverged
+from jobs.gan.generate import BATCH, draw, draw_latents
+from jobs.gan.judge import Judge
+from jobs.gan.spec import TrainGan
+from jobs.pictures import gif, grid
+
+#: Pictures, and looks, of a training in all, unless the spec says otherwise.
+PICTURES, LOOKS = 15, 8
+#: Images in a picture.
+GRID = 64
+#: The name of what a look comes to.
+DISTANCE = "frechet_distance"
+#: Less variety than this share of the real images' means that all samples are alike.
+COLLAPSED = 0.02
+#: Share of the epochs that a generator has for finding out of its first, all alike images.
+BEGINNING = 0.25
+#: Milliseconds that the filmstrip shows a picture.
+FRAME_MILLISECONDS = 250
+
+
+@dataclass
+class Watch:
+    """Called at the end of each epoch (`jobs.training.train`).
+
+    Args:
+        spec: of the training.
+        network: what pictures are drawn with.
+        data: the real images.
+        classes: of a conditional GAN, else 0.
+        epochs: of the training.
+        context: of the running job.
+    """
+
+    spec: TrainGan
+    network: keras.Model
+    data: ImageSet
+    classes: int
+    epochs: int
+    context: JobContext
+    judge: Judge | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Makes the feature network ready, if there is to be a judge.
+
+        Raises:
+            Stopped: asked to stop meanwhile.
+        """
+        self._latents = draw_latents(self.spec.seed, GRID, self.spec.latent_dim)
+        self._picture_every = self.spec.sample_every or math.ceil(self.epochs / PICTURES)
+        self._look_every = looks_every(self.spec, self.epochs)
+        if self._look_every:
+            self.judge = Judge(self.data, self.context, self.spec.seed)
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The metrics that looking returns."""
+        return (DISTANCE,) if self.judge else ()
+
+    def __call__(self, epoch: int, step: int) -> Mapping[str, float] | None:
+        """Draws a picture, and looks, where it is time to.
+
+        Raises:
+            Diverged: all images are alike.
+        """
+        last = epoch == self.epochs
+        if epoch % self._picture_every == 0 or last:
+            self.context.save_sample(step, self.picture())
+        if self.judge is None or not (epoch % self._look_every == 0 or last):
+            return None
+        look = self.judge.look(self._drawn(self.judge.count))
+        if look.spread < COLLAPSED and epoch > BEGINNING * self.epochs:
+            raise Diverged(
+                f"the generator has collapsed in epoch {epoch}/{self.epochs}: its images are all alike, with "
+                f"{look.spread:.3f} of the variety of the real ones; try another 'seed', a lower "
+                "'learning_rate' or architecture='wgan-gp'"
+            )
+        return {DISTANCE: look.frechet_distance}
+
+    def picture(self) -> bytes:
+        """Images of the same latents every time, as a PNG file; of each class in turn."""
+        return grid(draw(self.network, self._latents, self._labels(GRID)))
+
+    def filmstrip(self) -> bytes:
+        """All pictures so far as an animated GIF, those before a restart as well."""
+        return gif(self.context.samples(), FRAME_MILLISECONDS)
+
+    def _drawn(self, count: int) -> Array:
+        """Samples, uint8 (count, height, width, channels), the same latents every time."""
+        latents, labels = draw_latents(self.spec.seed + 1, count, self.spec.latent_dim), self._labels(count)
+        parts = (slice(first, first + BATCH) for first in range(0, count, BATCH))
+        drawn = [
+            draw(self.network, latents[part], None if labels is None else labels[part]) for part in parts
+        ]
+        return np.concatenate(drawn)
+
+    def _labels(self, count: int) -> Array | None:
+        return np.arange(count) % self.classes if self.classes else None
+
+
+def looks_every(spec: TrainGan, epochs: int) -> int:
+    """Epochs between two looks; 0 for none, as of the small dense GAN, for which they would take longest."""
+    if spec.judge_every is None:
+        return 0 if spec.architecture == "mlp" else math.ceil(epochs / LOOKS)
+    return spec.judge_every
