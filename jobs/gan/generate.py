@@ -130,9 +130,9 @@ def load_generator(job_id: str, context: JobContext) -> Generator:
 def _read_weights(path: Path, job_id: str) -> tuple[tuple[int, int, int], tuple[str, ...], list[Array]]:
     try:
         with safe_open(path, framework="numpy") as file:
-            about = file.metadata()
-            height, width, channels = json.loads(about["shape"])
-            class_names = tuple(json.loads(about.get("class_names", "[]")))
+            about = json.loads(file.metadata()["generator"])
+            height, width, channels = about["shape"]
+            class_names = tuple(about["class_names"])
             weights = [file.get_tensor(name) for name in sorted(file.keys())]
             return (height, width, channels), class_names, weights
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

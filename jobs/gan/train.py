@@ -134,10 +134,9 @@ def _save(model: Gan, data: ImageSet, context: JobContext) -> None:
         f"{number:03d}": np.asarray(tf.identity(weight.value))
         for number, weight in enumerate(model.average.weights)
     }
-    about = {"shape": json.dumps(data.shape)}
-    if model.spec.conditional:
-        about["class_names"] = json.dumps(data.class_names)
-    context.save_artifact("generator.safetensors", save(weights, about))
+    about = {"shape": data.shape, "class_names": data.class_names if model.spec.conditional else ()}
+    # One entry: the library writes several in an order that differs from process to process.
+    context.save_artifact("generator.safetensors", save(weights, {"generator": json.dumps(about)}))
 
 
 def _draw_curves(trained: Trained, loss: str, context: JobContext) -> None:

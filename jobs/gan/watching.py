@@ -23,8 +23,8 @@ GRID = 64
 DISTANCE = "frechet_distance"
 #: Less variety than this share of the real images' means that all samples are alike.
 COLLAPSED = 0.02
-#: Share of the epochs that a generator has for finding out of its first, all alike images.
-BEGINNING = 0.25
+#: Share of the epochs, and steps at least, that a generator has for leaving its first images, all alike.
+BEGINNING, BEGINNING_STEPS = 0.25, 1_000
 #: Milliseconds that the filmstrip shows a picture.
 FRAME_MILLISECONDS = 250
 
@@ -79,7 +79,8 @@ class Watch:
         if self.judge is None or not (epoch % self._look_every == 0 or last):
             return None
         look = self.judge.look(self._drawn(self.judge.count))
-        if look.spread < COLLAPSED and epoch > BEGINNING * self.epochs:
+        begins = epoch <= BEGINNING * self.epochs or step < BEGINNING_STEPS
+        if look.spread < COLLAPSED and not begins:
             raise Diverged(
                 f"the generator has collapsed in epoch {epoch}/{self.epochs}: its images are all alike, with "
                 f"{look.spread:.3f} of the variety of the real ones; try another 'seed', a lower "

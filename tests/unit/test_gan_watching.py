@@ -42,6 +42,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Look]:
     def prepare(judge: Judge, *_: object) -> None:
         judge.count, judge.floor = 4, 0.5
 
+    monkeypatch.setattr(watching, "BEGINNING_STEPS", 0)
     monkeypatch.setattr(Judge, "__init__", prepare)
     monkeypatch.setattr(Judge, "look", lambda judge, images: said[next(count)])
     return said
