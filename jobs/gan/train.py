@@ -140,9 +140,10 @@ def _save(model: Gan, data: ImageSet, context: JobContext) -> None:
 
 
 def _draw_curves(trained: Trained, loss: str, context: JobContext) -> None:
+    # Names before `samples.png`, which is to be the last picture of a job.
     charts = {
         "losses.png": (("d_loss", "g_loss", "penalty"), loss.replace("_", " ")),
-        "scores.png": (("d_real", "d_fake"), "what D makes of real and of generated images"),
+        "discriminator.png": (("d_real", "d_fake"), "what D makes of real and of generated images"),
     }
     for name, (metrics, label) in charts.items():
         shown = {metric: trained.history[metric] for metric in metrics if metric in trained.history}

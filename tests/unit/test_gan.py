@@ -52,7 +52,7 @@ def test_training_leaves_model_pictures_curves_and_metrics(finished: tuple[Path,
         "generator.safetensors",
         "samples.png",
         "losses.png",
-        "scores.png",
+        "discriminator.png",
         "filmstrip.gif",
     }
     assert [path.name for path in sorted((folder / "samples").iterdir())] == [

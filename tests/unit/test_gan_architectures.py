@@ -142,7 +142,7 @@ def test_three_pictures_one_of_them_alone_in_its_class_are_enough(architecture: 
     assert result.steps == 2
     drawn = run_locally(GenerateImages(model="job", count=2, label="one"), tmp_path / "drawn")
     assert (drawn.height, drawn.width, drawn.channels) == (9, 8, 3)
-    assert (tmp_path / "job/artifacts/scores.png").exists()
+    assert (tmp_path / "job/artifacts/discriminator.png").exists()
 
 
 @pytest.mark.parametrize("shape", [(7, 28, 1), (28, 129, 3)])
