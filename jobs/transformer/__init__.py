@@ -1,0 +1,1 @@
+"""Transformers that read text: fine-tune, classify, evaluate, embed."""
