@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -51,3 +52,22 @@ def test_what_needs_classes_fails_with_what_to_do(trained: Job[GanResult], clien
         ):
             client.submit(spec).wait(120)
     assert "more-digits" not in {info.name for info in client.datasets.list()}
+
+
+def test_a_conditional_gan_draws_what_it_is_asked_for_and_its_samples_are_a_data_set(client: Client) -> None:
+    job = client.submit(
+        TrainGan(architecture="mlp", dataset="digits", epochs=20, latent_dim=8, conditional=True)
+    )
+    threes = client.submit(GenerateImages(model=job, count=4, label="3"))
+    assert threes.wait(240).count == 4
+    assert np.load(io.BytesIO(threes.artifact("images.npz")))["labels"].tolist() == [3] * 4
+
+    augmented = client.submit(AugmentDataSet(model=job, name="drawn-digits", per_class=5, real=50))
+    result = augmented.wait(240)
+    assert (result.dataset, result.count, result.real) == ("drawn-digits", 50, 50)
+    assert len(result.accuracies) == len(result.augmented_accuracies) == 3
+    assert {"effect.png", "effect.json"} <= set(augmented.artifacts())
+    # The data set is one like any other: a training takes it by its name.
+    assert "drawn-digits" in {info.name for info in client.datasets.list()}
+    again = client.submit(TrainGan(architecture="mlp", dataset="drawn-digits", epochs=1, conditional=True))
+    assert again.wait(120).steps == 1
