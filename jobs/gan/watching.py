@@ -9,7 +9,7 @@ import numpy as np
 
 from jobs.context import JobContext
 from jobs.datasets.images import Array, ImageSet
-from jobs.errors import Diverged
+from jobs.errors import BadInput, Diverged
 from jobs.gan.generate import BATCH, draw, draw_latents
 from jobs.gan.judge import Judge
 from jobs.gan.spec import TrainGan
@@ -17,6 +17,8 @@ from jobs.pictures import gif, grid
 
 #: Pictures, and looks, of a training in all, unless the spec says otherwise.
 PICTURES, LOOKS = 15, 8
+#: Fewer images say nothing about a distribution, and are not judged by.
+FEWEST = 40
 #: Images in a picture.
 GRID = 64
 #: The name of what a look comes to.
@@ -54,11 +56,19 @@ class Watch:
         """Makes the feature network ready, if there is to be a judge.
 
         Raises:
+            BadInput: a rollback is asked for, and there are too few images to judge by.
             Stopped: asked to stop meanwhile.
         """
         self._latents = draw_latents(self.spec.seed, GRID, self.spec.latent_dim)
         self._picture_every = self.spec.sample_every or math.ceil(self.epochs / PICTURES)
         self._look_every = looks_every(self.spec, self.epochs)
+        if len(self.data) < FEWEST:
+            self._look_every = 0
+            if self.spec.on_divergence == "rollback":
+                raise BadInput(
+                    f"the data set {self.spec.dataset!r} has {len(self.data)} images, and to find the best "
+                    f"weights, which on_divergence='rollback' goes back to, takes {FEWEST}; leave it out"
+                )
         if self._look_every:
             self.judge = Judge(self.data, self.context, self.spec.seed)
 

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 
 pytest.importorskip("tensorflow")
 
-from jobs.errors import Diverged, InvalidSpec, Stopped
+from jobs.datasets.images import ImageSet
+from jobs.errors import BadInput, Diverged, InvalidSpec, Stopped
 from jobs.gan import watching
 from jobs.gan.judge import Judge, Look
 from jobs.gan.spec import TrainGan
@@ -79,6 +80,16 @@ def test_after_a_collapse_training_can_go_back_to_its_best_weights(
     rolled = SPEC.model_copy(update={"on_divergence": "rollback"})
     result = run_locally(rolled, tmp_path / "job", tiny_data)
     assert (result.rollbacks, result.best_epoch) == (1, 2)
+
+
+def test_few_images_are_not_judged_by(tmp_path: Path) -> None:
+    data = {"tiny": tmp_path / "two.npz"}
+    ImageSet(np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), dtype=np.uint8)).write(data["tiny"])
+    result = run_locally(SPEC.model_copy(update={"epochs": 1}), tmp_path / "job", data)
+    assert result.frechet_distance is None
+    rollback = SPEC.model_copy(update={"on_divergence": "rollback"})
+    with pytest.raises(BadInput, match=r"has 2 images, and to find the best weights.* takes 40"):
+        run_locally(rollback, tmp_path / "refused", data)
 
 
 def test_a_rollback_needs_something_to_go_back_to() -> None:
