@@ -56,13 +56,15 @@ def row_of(value: object) -> Row:
     """The row of what a file has in its column: bytes, text, a number, or None."""
     if value is None:
         return Row(None, "null")
-    remark = ""
-    if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            value, remark = value.decode(errors="replace"), "not UTF-8"
-    text = str(value)
+    if not isinstance(value, bytes):
+        return _judged(str(value), "")
+    try:
+        return _judged(value.decode(), "")
+    except UnicodeDecodeError:
+        return _judged(value.decode(errors="replace"), "not UTF-8")
+
+
+def _judged(text: str, remark: str) -> Row:
     return Row(text, remark) if text.strip() else Row(None, "empty")
 
 
