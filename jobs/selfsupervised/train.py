@@ -144,12 +144,12 @@ class Judge:
 
 
 def only(judged: Mapping[str, Array], name: str) -> dict[str, Array]:
-    """One metric by epoch, if there is one; between judgements on a straight line."""
+    """One metric by epoch, if there is one: from its first judgement on, between two on a straight line."""
     if name not in judged:
         return {}
     epochs = np.arange(len(judged[name]))
     there = ~np.isnan(judged[name])
-    return {name: np.interp(epochs, epochs[there], judged[name][there])}
+    return {name: np.interp(epochs, epochs[there], judged[name][there], left=np.nan)}
 
 
 def last(judged: Mapping[str, Array], name: str) -> float | None:
