@@ -31,7 +31,7 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
-from jobs.selfsupervised.train import split
+from jobs.selfsupervised.train import only, split
 
 Contexts = Callable[[int | None], type[LocalContext]]
 
@@ -243,6 +243,12 @@ def test_one_picture_trains_an_autoencoder_and_cannot_be_told_from_others(tmp_pa
         run_locally(TrainSelfSupervised(dataset="one", method="contrastive"), tmp_path / "contrastive", data)
     with pytest.raises(BadInput, match="has one image; an evaluation needs at least 2"):
         run_locally(EvaluateEmbeddings(model="autoencoder", dataset="one"), tmp_path / "evaluated", data)
+
+
+def test_a_curve_begins_with_its_first_judgement_and_is_straight_between_two() -> None:
+    judged = {"knn_accuracy": np.array([np.nan, 0.5, np.nan, 0.7], np.float32)}
+    np.testing.assert_allclose(only(judged, "knn_accuracy")["knn_accuracy"], [np.nan, 0.5, 0.6, 0.7], 1e-6)
+    assert only(judged, "validation_loss") == {}
 
 
 def test_rows_are_held_out_by_share_or_number_at_random_or_from_the_end() -> None:
