@@ -104,6 +104,18 @@ class JobContext(Protocol):
             BadInput: it cannot be had here, or has no image; the text says what to do.
         """
 
+    def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
+        """A folder with the files that were uploaded under a name.
+
+        Args:
+            name: of the upload.
+            fetch: if nothing was uploaded under it, puts the files into an empty folder. What it fetched
+                first is kept, so that all jobs, and all attempts of one, see the same.
+
+        Raises:
+            BadInput: there is no such upload, or it cannot be fetched.
+        """
+
     def spec_of(self, job_id: str) -> "JobSpec[Any]":
         """The spec of another job."""
 

@@ -33,7 +33,8 @@ class LocalContext:
 
     Args:
         folder: the job's folder; made if it is not there. Other jobs are the folders beside it.
-        data: paths of data sets (a folder of images or an `.npz`) by name, before the named ones.
+        data: paths by name, before the named ones: of data sets (a folder of images, an `.npz`, a file of
+            texts) and of checkpoints (a folder).
     """
 
     def __init__(self, folder: Path, data: Mapping[str, Path] | None = None) -> None:
@@ -133,6 +134,29 @@ class LocalContext:
         if name in self._data:
             return packing.pack(self._data[name])
         return named.load(name)
+
+    def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
+        """See `JobContext.files`: from the path given for the name, else fetched anew.
+
+        Raises:
+            BadInput: there is no path for the name, and no way to fetch it.
+        """
+        folder = self._work / "files" / checked_name(name, "name of an upload")
+        if folder.exists():
+            return folder
+        if (given := self._data.get(name)) is not None:
+            if not given.exists():
+                raise BadInput(f"there is no {given}, which was given for {name!r}")
+            if given.is_dir():
+                return given
+            folder.mkdir(parents=True)
+            (folder / given.name).symlink_to(given.absolute())
+        elif fetch is not None:
+            folder.mkdir(parents=True)
+            fetch(folder)
+        else:
+            raise BadInput(f"there is no upload {name!r} here: say where it lies, with --data {name}=PATH")
+        return folder
 
     def spec_of(self, job_id: str) -> JobSpec[Any]:
         """The spec of the job in the folder `job_id` beside this one.

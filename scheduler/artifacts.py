@@ -118,6 +118,10 @@ class DataSetKeys:
         """The images, addressed by the digest of their content."""
         return f"{self.folder}{checked_path(digest, 'digest')}.npz"
 
+    def files(self, digest: str) -> str:
+        """Texts, or a checkpoint, addressed by the digest of the files."""
+        return f"{self.folder}{checked_path(digest, 'digest')}.zip"
+
 
 def cache_key(name: str) -> str:
     """The key of what several jobs share and any of them can make anew; the whole folder may be deleted."""

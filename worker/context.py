@@ -142,6 +142,10 @@ class WorkerContext:
         """See `JobContext.image_set`."""
         return patiently(lambda: self._data_sets.load(name, self._assignment.inputs))
 
+    def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
+        """See `JobContext.files`."""
+        return patiently(lambda: self._data_sets.files(name, self._assignment.inputs, fetch))
+
     def spec_of(self, job_id: str) -> JobSpec[Any]:
         """See `JobContext.spec_of`."""
         try:
