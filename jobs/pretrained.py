@@ -95,5 +95,11 @@ def _from_hub(name: str) -> Callable[[Path], None]:
     return fetch
 
 
-#: Checkpoints that come with a package.
-SAMPLES: Mapping[str, Callable[[Path], None]] = {"minilm-l6": _write_minilm}
+def _write_tiny(folder: Path) -> None:
+    from jobs.transformer import tiny
+
+    tiny.write(folder)
+
+
+#: Checkpoints that come with Triptych, or with a package.
+SAMPLES: Mapping[str, Callable[[Path], None]] = {"minilm-l6": _write_minilm, "tiny": _write_tiny}

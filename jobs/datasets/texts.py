@@ -112,7 +112,8 @@ def _write_tweets(classes: Sequence[str], folder: Path) -> None:
         writer.writerow(("text", "label", "confidence"))
         for row in csv.DictReader(file):
             if row["sentiment"] in classes:
-                writer.writerow((row["text"], row["sentiment"], row["confidence"]))
+                # Some texts hold ends of lines, which not every reader of CSV takes for part of a field.
+                writer.writerow((" ".join(row["text"].split()), row["sentiment"], row["confidence"]))
 
 
 def _tweets(classes: tuple[str, ...], count: int) -> NamedTexts:

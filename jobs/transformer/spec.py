@@ -1,7 +1,7 @@
 """What a job on texts computes, and what it leaves."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -85,6 +85,9 @@ class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
     labels: Labels = Field(default=(), description="of 'texts': the class of each, text or number")
     text_column: Column = Field(default="text", description="the column, or JSON field, that holds the text")
     label_column: Column = Field(default="label", description="the column that holds the class")
+    unlabelled: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what becomes of a file with rows that have no label"
+    )
     rows: int | None = Field(
         default=None, ge=2, le=100_000_000, description="use so many rows, drawn by the seed; by default all"
     )
@@ -174,5 +177,19 @@ class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
             yield "label_column", self.dataset, self.label_column
 
 
-#: One spec, done in seconds: what the tests over the catalogue run.
-SMALLEST: tuple[FineTune, ...] = ()
+_WORDS = ("love", "great", "fine", "good", "hate", "awful", "poor", "bad")
+
+
+def _smallest(**fields: Any) -> FineTune:
+    """Some texts of different lengths, told apart by a word in them."""
+    texts = tuple(f"{'so ' * (number % 7)}{_WORDS[number % 8]} {number}" for number in range(64))
+    labels = tuple("good" if number % 8 < 4 else "bad" for number in range(64))
+    common = {"pretrained": "tiny", "texts": texts, "labels": labels, "batch_size": 8, "max_length": 48}
+    return FineTune.model_validate(common | {"epochs": 4, "learning_rate": 3e-3, "seed": 3} | fields)
+
+
+#: Specs that are done in seconds: what the tests over the catalogue run.
+SMALLEST = (
+    _smallest(accumulate=2, class_weights="balanced", validation=0.2),
+    _smallest(precision="float32", frozen_layers=1, schedule="cosine", patience=2, validation=0.2, epochs=6),
+)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +34,8 @@ class Tokenizer:
     """
 
     def __init__(self, folder: Path, max_length: int) -> None:
+        # It would say that it found no PyTorch, which tokenizers do not need.
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
         from transformers import AutoTokenizer
 
         self.max_length = max_length
@@ -55,6 +58,12 @@ class Tokenizer:
         self._fast = self.hugging_face.backend_tokenizer
         self._fast.no_padding()
         self._fast.enable_truncation(max_length)
+
+    def save(self, folder: Path) -> None:
+        """Writes tokenizer.json and tokenizer_config.json, without the cutting."""
+        self._fast.no_truncation()
+        self.hugging_face.save_pretrained(folder)
+        self._fast.enable_truncation(self.max_length)
 
     @property
     def digest(self) -> str:

@@ -61,8 +61,7 @@ class TextEvaluation(JobResult):
     """What an evaluation has come to."""
 
     scores: Scores = Field(description="on the labelled rows")
-    unlabelled: int = Field(description="rows left out, as they have no label or no text")
-    unknown: dict[str, int] = Field(description="rows left out by label, as the model has no such class")
+    left_out: dict[str, int] = Field(description="rows that could not be used, by the reason")
 
 
 class TextEmbeddings(JobResult):
@@ -132,6 +131,12 @@ class EvaluateClassifier(Asking[TextEvaluation], kind="transformer.evaluate"):
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.evaluate")
 
     label_column: Column = Field(default="label", description="the column that holds the label")
+    unlabelled: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what becomes of a file with rows that have no label"
+    )
+    unknown: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what becomes of a file with labels that the model has no class for"
+    )
 
     @model_validator(mode="after")
     def _some_texts(self) -> Self:
