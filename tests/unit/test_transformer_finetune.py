@@ -177,15 +177,15 @@ def test_a_batch_in_parts_comes_to_the_same_update(checkpoint):
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
 def test_the_learning_rate_rises_and_falls_as_asked(checkpoint, schedule):
-    model = _model(checkpoint, spec_of(schedule=schedule, warmup=0.3, learning_rate=0.01), steps=10)
-    found = [float(model.learning_rate(keras.ops.convert_to_tensor(step, "int64"))) for step in range(10)]
+    model = _model(checkpoint, spec_of(schedule=schedule, warmup=0.3), steps=10)
+    found = [float(model.share(keras.ops.convert_to_tensor(step, "int64"))) for step in range(10)]
     left = [(10 - step) / 7 for step in range(3, 10)]
     falling = {
         "linear": left,
         "cosine": [0.5 * (1 + math.cos(math.pi * (1 - share))) for share in left],
         "constant": [1.0] * 7,
     }[schedule]
-    np.testing.assert_allclose(found, [0.01 * share for share in (1 / 3, 2 / 3, 1.0, *falling)], rtol=1e-5)
+    np.testing.assert_allclose(found, [1 / 3, 2 / 3, 1.0, *falling], rtol=1e-5)
 
 
 def test_rare_classes_weigh_more_if_asked():
