@@ -4,6 +4,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from safetensors.numpy import load_file
 
 from jobs import FineTune
@@ -161,18 +162,17 @@ def test_the_loss_is_the_weighted_mean_of_the_cross_entropies(checkpoint):
     assert float(found["loss"]) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_batch_in_parts_comes_to_the_same_update(checkpoint):
-    weights = []
-    for accumulate in (1, 2, 4):
+def test_a_batch_in_parts_comes_to_the_same_gradients(checkpoint):
+    found = {}
+    for accumulate in (1, 4):
         model = _model(checkpoint, spec_of(accumulate=accumulate), weights=(3.0, 1.0))
         model.logits = lambda starts, lengths, seed, model=model: FineTuning.logits(
             model, starts, lengths, None
         )
+        model.adamw.update = lambda gradients, share, n=accumulate: found.setdefault(n, gradients)
         model.one_step(_batch(), keras.ops.convert_to_tensor(0, "int64"))
-        weights.append([np.asarray(weight) for weight in model.classifier.trainable_variables])
-    for whole, halves, quarters in zip(*weights, strict=True):
-        np.testing.assert_allclose(halves, whole, atol=2e-5)
-        np.testing.assert_allclose(quarters, whole, atol=2e-5)
+    for whole, quarters in zip(found[1], found[4], strict=True):
+        np.testing.assert_allclose(tf.convert_to_tensor(quarters), tf.convert_to_tensor(whole), atol=1e-6)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
