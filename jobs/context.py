@@ -82,6 +82,16 @@ class JobContext(Protocol):
         `name` may contain `/`. A path must stay readable until the job ends.
         """
 
+    def save_shard(self, name: str, path: Path) -> None:
+        """Keeps a piece of the result for later attempts, until the job has its result.
+
+        It is uploaded in the background, before any checkpoint that is saved after it. The file must stay
+        readable until the job ends.
+        """
+
+    def shard(self, name: str) -> Path | None:
+        """A local copy of a piece that this job, in any attempt, has saved; None if there is none."""
+
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Serialises and keeps a checkpoint, and the best one it knows of, in the background, one at a time.
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Pieces of the result, for later attempts.
+_SHARDS = "shards"
+
 
 class LocalContext:
     """A `JobContext` in a folder, laid out as a job is in the artifact store.
@@ -96,6 +99,15 @@ class LocalContext:
     def save_artifact(self, name: str, content: bytes | Path) -> None:
         """Writes `artifacts/<name>`."""
         _write(self._artifact(self._job, name), content)
+
+    def save_shard(self, name: str, path: Path) -> None:
+        """Writes `shards/<name>`."""
+        _write(self._shard(name), path)
+
+    def shard(self, name: str) -> Path | None:
+        """See `JobContext.shard`."""
+        path = self._shard(name)
+        return path if path.is_file() else None
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Writes it into `checkpoints/` in the background, after the one before.
@@ -196,6 +208,9 @@ class LocalContext:
     def _metrics(self) -> Path:
         return self._job / "metrics.jsonl"
 
+    def _shard(self, name: str) -> Path:
+        return self._job / _SHARDS / checked_path(name, "shard name")
+
     def _sibling(self, job_id: str) -> Path:
         return self._job.absolute().parent / checked_name(job_id, "job id")
 
@@ -269,6 +284,7 @@ def run_locally(
     with context(folder, data) as running:
         result = catalog.run(spec, running)
     _write(folder / "result.json", result.model_dump_json(indent=2).encode())
+    shutil.rmtree(folder / _SHARDS, ignore_errors=True)  # only now: until then they are all there is
     return result
 
 

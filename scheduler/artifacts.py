@@ -76,6 +76,15 @@ class JobKeys:
         return f"{self.checkpoints}{name}"
 
     @property
+    def shards(self) -> str:
+        """Folder of the pieces of a result that is not whole yet; gone once it is."""
+        return f"{self.folder}shards/"
+
+    def shard(self, name: str) -> str:
+        """A piece of a result that is not whole yet."""
+        return f"{self.shards}{checked_path(name, 'shard name')}"
+
+    @property
     def samples(self) -> str:
         """Folder of the pictures along the way."""
         return f"{self.folder}samples/"

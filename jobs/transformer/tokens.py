@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,22 @@ class Tokenizer:
         """The tokens of each text, special ones included, `max_length` at most."""
         most = CHARACTERS_PER_TOKEN * self.max_length
         return [encoding.ids for encoding in self._fast.encode_batch_fast([text[:most] for text in texts])]
+
+    def encoded(self, texts: Sequence[str]) -> tuple[Array, Array, Array]:
+        """The tokens of all texts, in one block.
+
+        Returns:
+            tokens int32 (tokens,), how many each text has, int32 (texts,), and whether a text has more than
+            are kept, bool (texts,).
+        """
+        most = CHARACTERS_PER_TOKEN * self.max_length
+        encodings = self._fast.encode_batch_fast([text[:most] for text in texts])
+        ids = [encoding.ids for encoding in encodings]
+        lengths = np.fromiter(map(len, ids), np.int32, len(ids))
+        cut = np.fromiter((len(text) > most for text in texts), bool, len(ids))
+        for number in np.flatnonzero(lengths == self.max_length):
+            cut[number] |= bool(encodings[number].overflowing)
+        return np.fromiter(chain.from_iterable(ids), np.int32, int(lengths.sum())), lengths, cut
 
     def flat(self, texts: Sequence[str]) -> tuple[Array, Array]:
         """The tokens of all texts, int32 (tokens,), and how many each text has, int32 (texts,)."""
