@@ -10,7 +10,7 @@ from jobs.datasets import bundle, texts
 from jobs.errors import BadInput
 from jobs.local import LocalContext
 from jobs.transformer import tiny
-from jobs.transformer.models import load, load_classifier
+from jobs.transformer.models import load
 from jobs.transformer.tokens import Tokenizer, padded
 
 
@@ -80,11 +80,6 @@ def test_a_model_of_another_architecture_is_refused(checkpoint):
     (checkpoint / "config.json").write_text(json.dumps(config))
     with pytest.raises(BadInput, match=r"is a model of type 'gpt2'; those that can be fine-tuned are bert, "):
         load(checkpoint, 2)
-
-
-def test_an_encoder_without_a_head_classifies_nothing(checkpoint):
-    with pytest.raises(BadInput, match=r"an encoder without a head .* fine-tune it first"):
-        load_classifier(checkpoint)
 
 
 def test_a_tokenizer_without_a_pad_token_is_refused_with_the_way_to_give_it_one(checkpoint):
