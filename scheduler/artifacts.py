@@ -93,6 +93,15 @@ class JobKeys:
         """A file that people came for; its name may contain `/`."""
         return f"{self.artifacts}{checked_path(name, 'artifact name')}"
 
+    @property
+    def environments(self) -> str:
+        """Folder of what is known of the places in which attempts ran."""
+        return f"{self.folder}environment/"
+
+    def environment(self, attempt: int) -> str:
+        """Where one attempt ran: worker, processor, versions."""
+        return f"{self.environments}{attempt}.json"
+
     def log(self, attempt: int) -> str:
         """All output of one attempt's runner."""
         return f"{self.logs}{attempt}.log"
