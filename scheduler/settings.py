@@ -81,6 +81,14 @@ class PulseSettings(_Settings):
             self.pulse.touch()
 
 
+class MetricsSettings(_Settings):
+    """The scheduler's exporter for Prometheus; off unless it has a port."""
+
+    metrics_port: int | None = Field(default=None, ge=1, le=65535, description="where `/metrics` is")
+    metrics_address: str = Field(default="127.0.0.1", description="the address that it listens on")
+    metrics_password: SecretStr | None = Field(default=None, description="of the user triptych")
+
+
 class LeaseSettings(_Settings):
     """How long the right to run a job lasts, and who notices when it ends."""
 
