@@ -24,6 +24,7 @@ from jobs.context import Progress, StopReason
 from scheduler.errors import UnknownJob
 from scheduler.settings import RedisSettings
 from scheduler.states import TRANSITIONS, FailureCause, JobState
+from scheduler.tls import redis_options
 
 PREFIX = "triptych:"
 #: Seconds that events and log lines of a finished job stay in Redis; the store keeps them for good.
@@ -45,6 +46,7 @@ def connect(settings: RedisSettings) -> Redis:
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 5),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        **redis_options(settings),
     )
 
 
