@@ -155,10 +155,12 @@ def test_a_server_that_nobody_vouches_for_is_refused_and_the_text_says_what_to_d
     servers: Servers, trusted: str
 ) -> None:
     ca = servers.stranger.ca if trusted == "a stranger" else None
-    with pytest.raises(Unreachable, match="Redis at .*set TRIPTYCH_CA_FILE to the file of its authority"):
+    with pytest.raises(Unreachable, match=r"Redis at .*set TRIPTYCH_CA_FILE to the file of its authority"):
         Client(servers.redis.model_copy(update={"ca_file": ca}), servers.store)
     store = ArtifactStore(servers.store.model_copy(update={"ca_file": ca}))
-    with pytest.raises(Unreachable, match="S3 server at .*set TRIPTYCH_CA_FILE to the file of its authority"):
+    with pytest.raises(
+        Unreachable, match=r"S3 server at .*set TRIPTYCH_CA_FILE to the file of its authority"
+    ):
         store.ensure_bucket()
 
 
