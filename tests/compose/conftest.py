@@ -66,6 +66,10 @@ class Compose:
         )
         return done.stdout + done.stderr
 
+    def has_image(self, repository: str) -> bool:
+        """Whether any version of an image is on this machine."""
+        return bool(self.engine("images", "-q", repository).strip())
+
     def port(self, name: str) -> int:
         """A port on this machine."""
         return int(self.values[f"TRIPTYCH_{name}_PORT"])
@@ -128,4 +132,4 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         built.up()
         yield built
     finally:
-        built("down", "--volumes", "--timeout", "20")
+        built("--profile", "*", "down", "--volumes", "--timeout", "20")

@@ -174,6 +174,20 @@ def test_the_exporter_and_flower_tell_those_who_know_the_passwords(compose: Comp
     assert "flower_events_total{" in told
 
 
+def test_the_prometheus_of_the_profile_monitoring_sees_exporter_and_flower(compose: Compose) -> None:
+    if not compose.has_image("prom/prometheus"):
+        pytest.skip("there is no image of Prometheus here")
+    compose("--profile", "monitoring", "up", "-d", "--wait", "--pull", "never", "--no-deps", "prometheus")
+    (container,) = compose.containers("prometheus")
+    assert compose.engine("exec", container, "id", "-u").strip() == "65534"
+    question = "http://127.0.0.1:9090/api/v1/query?query=up"
+    end = time.monotonic() + 60
+    while '"1"' not in (told := compose.engine("exec", container, "wget", "-qO-", question)) or '"0"' in told:
+        assert time.monotonic() < end, told
+        time.sleep(1)
+    assert len(json.loads(told)["data"]["result"]) == 2
+
+
 def test_a_worker_limited_to_one_processor_starts_one_slot_of_one_thread(compose: Compose) -> None:
     network = f"{compose.project}_default"
     name = f"{compose.project}-limited"
