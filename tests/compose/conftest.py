@@ -53,7 +53,7 @@ class Compose:
 
     def containers(self, service: str) -> list[str]:
         """The ids of a service's containers."""
-        return self("ps", "-q", service).split()
+        return self("--profile", "*", "ps", "-q", service).split()
 
     def inspect(self, container: str, template: str) -> str:
         """One property of a container or an image."""
