@@ -26,7 +26,7 @@ from worker.devices import Slots, environment
 
 TIMES = 3
 #: Seconds after the first report until a spare runner has imported TensorFlow, and seconds that are counted.
-WARM_UP, COUNTED = 10.0, 20.0
+WARM_UP, COUNTED = 8.0, 15.0
 CORES = 2
 
 _BARE = "import sys; from bench.slots import bare; bare(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
@@ -98,6 +98,10 @@ def together(jobs: Sequence[Sequence[Report]]) -> float:
     total = 0.0
     for told in jobs:
         counted = [report for report in told if end - COUNTED <= report["time"] <= end]
+        if len(counted) < 2:
+            raise RuntimeError(
+                f"a training reported {len(counted)} times in {COUNTED} s: is the machine busy?"
+            )
         total += (counted[-1]["step"] - counted[0]["step"]) / (counted[-1]["time"] - counted[0]["time"])
     return total
 
