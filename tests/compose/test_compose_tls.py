@@ -21,7 +21,9 @@ def head(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     network = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
     address = compose.engine("network", "inspect", "bridge", "--format", network).strip()
     certificates(folder / "certs", [address])
-    text = environment([address]) + ports() + f"TRIPTYCH_CERTS={folder / 'certs'}\nTRIPTYCH_BIND={address}\n"
+    text = (
+        environment([address]) + ports() + f"TRIPTYCH_CERTS={folder / 'certs'}\nTRIPTYCH_ADDRESS={address}\n"
+    )
     built = stack(engine(), folder, "head", text, ("docker-compose.yml", "compose.tls.yml"))
     try:
         built.up(workers=0)
@@ -34,10 +36,12 @@ def head(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def far(head: Compose, tmp_path: Path) -> Iterator[Compose]:
     """A further machine: another project, on a network of its own."""
     values, ca = head.values, Path(head.values["TRIPTYCH_CERTS"]) / "ca.pem"
-    redis = f"rediss://:{values['TRIPTYCH_REDIS_PASSWORD']}@{values['TRIPTYCH_BIND']}:{head.port('REDIS')}/0"
+    redis = (
+        f"rediss://:{values['TRIPTYCH_REDIS_PASSWORD']}@{values['TRIPTYCH_ADDRESS']}:{head.port('REDIS')}/0"
+    )
     lines = {
         "TRIPTYCH_REDIS_URL": redis,
-        "TRIPTYCH_S3_URL": f"https://{values['TRIPTYCH_BIND']}:{head.port('S3')}",
+        "TRIPTYCH_S3_URL": f"https://{values['TRIPTYCH_ADDRESS']}:{head.port('S3')}",
         "TRIPTYCH_S3_ACCESS_KEY": values["TRIPTYCH_S3_ACCESS_KEY"],
         "TRIPTYCH_S3_SECRET_KEY": values["TRIPTYCH_S3_SECRET_KEY"],
         "TRIPTYCH_CA_FILE": str(ca),

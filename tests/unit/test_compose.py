@@ -91,6 +91,11 @@ def test_with_tls_no_part_of_the_stack_has_an_address_without_it() -> None:
     for service in TLS["services"].values():
         for name, value in service.get("environment", {}).items():
             assert value.startswith(("rediss://", "https://", "/")), name
+    opened = {name: service["ports"] for name, service in TLS["services"].items() if "ports" in service}
+    assert opened.keys() == {"redis", "minio"}
+    assert all(
+        port.startswith("${TRIPTYCH_ADDRESS:-127.0.0.1}:") for ports in opened.values() for port in ports
+    )
     assert "--port 0" in str(TLS["services"]["redis"]["command"])
 
 
