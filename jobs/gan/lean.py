@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from jobs.gan.strided import SIDE, STRIDE, convolved, spread
+from jobs.gan.strided import STRIDE, convolved, spread
 
 __all__ = ["BatchNormalization", "Conv2D", "Conv2DTranspose"]
 
@@ -56,4 +56,3 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _move(self, moving: keras.Variable, found: tf.Tensor) -> None:
         moving.assign(moving * self.momentum + found * (1.0 - self.momentum))
-

@@ -42,7 +42,9 @@ def build_discriminator(
     if spec.architecture == "resnet":
         return residual.build_discriminator(chosen, shape, classes, policy(precision))
     normalisation = "layer" if spec.architecture == "wgan-gp" else "batch"
-    return convolutional.build_discriminator(chosen, shape, classes, policy(precision), normalisation, kit(lean))
+    return convolutional.build_discriminator(
+        chosen, shape, classes, policy(precision), normalisation, kit(lean)
+    )
 
 
 def kit(lean: bool) -> Any:

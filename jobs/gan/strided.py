@@ -64,9 +64,7 @@ def kernel_gradient(images: tf.Tensor, maps: tf.Tensor) -> tuple[tf.Tensor, Grad
     if images.dtype == tf.bfloat16 and channels > FEW_CHANNELS:
         return _kernel_gradient_by_products(images, maps), gradient
     sizes = [SIDE, SIDE, channels, maps.shape[3]]
-    kernel = tf.raw_ops.Conv2DBackpropFilter(
-        input=images, filter_sizes=sizes, out_backprop=maps, **_GEOMETRY
-    )
+    kernel = tf.raw_ops.Conv2DBackpropFilter(input=images, filter_sizes=sizes, out_backprop=maps, **_GEOMETRY)
     return kernel, gradient
 
 
@@ -89,7 +87,7 @@ def _kernel_gradient_by_products(images: tf.Tensor, maps: tf.Tensor) -> tf.Tenso
 
 
 def _squares(images: tf.Tensor) -> tf.Tensor:
-    """Squares of 2 x 2 pixels as channels, (batch, rows + 1, columns + 1, 4 * channels), zeros around them."""
+    """Squares of 2 x 2 pixels as channels, (batch, rows + 1, columns + 1, 4 * channels); zeros around."""
     sides, channels = images.shape[1:3], images.shape[3]
     rows, columns = (-(-side // STRIDE) + 1 for side in sides)
     around = [(1, STRIDE * count - side - 1) for count, side in zip((rows, columns), sides, strict=True)]

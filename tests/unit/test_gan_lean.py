@@ -92,7 +92,9 @@ def test_the_saved_generator_opens_without_this_package(
     average: float, tiny_data: dict[str, Path], tmp_path: Path
 ) -> None:
     spec = small(epochs=1, average=average)
-    assert any(isinstance(layer, lean.BatchNormalization) for layer in build_gan(spec, SHAPE).generator.layers)
+    assert any(
+        isinstance(layer, lean.BatchNormalization) for layer in build_gan(spec, SHAPE).generator.layers
+    )
     run_locally(spec, tmp_path / "job", tiny_data)
     path = tmp_path / "job/artifacts/generator.keras"
     assert b"jobs.gan" not in zipfile.ZipFile(path).read("config.json")
