@@ -105,11 +105,22 @@ def of_process(*command: str) -> tuple[float, float]:
     return float(first), float(second)
 
 
-def measured(client: Client, architecture: str, seconds: float) -> dict[str, tuple[float, float]]:
-    """Steps a second and MB of everyone, once; not a number where it is not known."""
+def measured(
+    client: Client, architecture: str, seconds: float, again: bool
+) -> dict[str, tuple[float, float]]:
+    """Steps a second and MB of everyone, once; not a number where it is not known.
+
+    Args:
+        client: of the stack.
+        architecture: what is trained.
+        seconds: that each is measured for, after its warm-up.
+        again: leaves out what takes a minute to compile.
+    """
     words = [architecture, str(seconds)]
     found = {TUTORIAL: of_process("bench.tutorial_gan", *words)}
     for each in TORCH[architecture] if find_spec("torch") else ():
+        if again and "compiled" in each:
+            continue
         name = ", ".join(["PyTorch", *(each.split() or ["float32"])])
         found[name] = of_process("bench.torch_gan", *words, *each.split())
     found[FOLDER] = of_process("bench.gan", "--folder", *words)
@@ -120,10 +131,11 @@ def measured(client: Client, architecture: str, seconds: float) -> dict[str, tup
 def show(architecture: str, rounds: list[dict[str, tuple[float, float]]]) -> None:
     operations, products = of_process("bench.floor", architecture)
     print(f"{architecture}, batch 128, MNIST, steps/s, median of {len(rounds)} (least to most):")
-    medians = {name: statistics.median(each[name][0] for each in rounds) for name in rounds[0]}
+    found = {name: [each[name] for each in rounds if name in each] for name in rounds[0]}
+    medians = {name: statistics.median(speed for speed, _ in each) for name, each in found.items()}
     for name, speed in medians.items():
-        speeds = [each[name][0] for each in rounds]
-        memory = statistics.median(each[name][1] for each in rounds)
+        speeds = [speed for speed, _ in found[name]]
+        memory = statistics.median(memory for _, memory in found[name])
         used = "" if math.isnan(memory) else f"{memory:.0f} MB"
         print(
             f"  {name:34} {speed:7.1f} ({min(speeds):.1f} to {max(speeds):.1f})   {used:>8}   "
@@ -152,8 +164,8 @@ def main() -> None:
         time.sleep(8)  # until the spare runners are ready
         for architecture in chosen.architectures:
             rounds = []
-            for _ in range(chosen.times):
-                rounds.append(measured(client, architecture, chosen.seconds))
+            for number in range(chosen.times):
+                rounds.append(measured(client, architecture, chosen.seconds, again=number > 0))
                 print("  " + ", ".join(f"{speed:.1f}" for speed, _ in rounds[-1].values()), flush=True)
             show(architecture, rounds)
 

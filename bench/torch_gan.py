@@ -1,9 +1,9 @@
 """The GANs in PyTorch, as one would write them: `python -m bench.torch_gan ARCHITECTURE SECONDS [WORD ...]`.
 
 The same mathematics as `gan.train`: networks, batches, losses, Adam, and of `dcgan` the running average. The
-words: `bfloat16` (autocast, in the memory format `channels_last`), `compiled` (torch.compile), `fused` (Adam in
-one kernel, which is not PyTorch's default on a CPU). Prints steps a second after a warm-up, and the peak of
-the process's memory in MB. A process of its own, so that two libraries do not share threads.
+words are `bfloat16` (autocast, in the memory format `channels_last`), `compiled` (torch.compile) and `fused`
+(Adam in one kernel, which is not PyTorch's default on a CPU). Prints steps a second after a warm-up, and the
+peak of the process's memory in MB. A process of its own, so that two libraries do not share threads.
 """
 
 import resource

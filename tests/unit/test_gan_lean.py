@@ -13,6 +13,7 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
+from jobs.datasets.images import ImageSet
 from jobs.gan import lean, networks, strided
 from jobs.gan.models import build_gan
 from jobs.gan.networks import build_discriminator, build_generator
@@ -53,7 +54,7 @@ def slopes(convolution: Callable[..., tf.Tensor], images: tf.Tensor, kernel: tf.
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("channels", [1, 3, 6])
-@pytest.mark.parametrize("sides", [(28, 28), (9, 8), (7, 13)])
+@pytest.mark.parametrize("sides", [(8, 8), (9, 12), (7, 13)])
 def test_the_convolution_and_its_gradients_of_both_orders_are_tensorflows(
     sides: tuple[int, int], channels: int, dtype: str
 ) -> None:
@@ -76,9 +77,14 @@ def test_a_lean_network_in_training_is_kerass(build: Callable[..., keras.Model],
             outputs = network(inputs, training=True)
             score = tf.reduce_sum(tf.sin(outputs))
         gradients = tape.gradient(score, [weight.value for weight in network.trainable_variables])
-        results.append([outputs, *gradients, *network.non_trainable_variables, network(inputs)])
-    for plain, found in zip(*results, strict=True):
-        assert np.allclose(found, plain, rtol=1e-3, atol=1e-4 * float(np.abs(plain).max()) + 1e-6)
+        results.append((gradients, [outputs, *network.non_trainable_variables, network(inputs)]))
+    (gradients, others), (lean_gradients, lean_others) = results
+    # Those of a bias before a normalisation are 0 but for rounding.
+    atol = 1e-5 * max(float(np.abs(each).max()) for each in gradients)
+    for plain, found in zip(gradients, lean_gradients, strict=True):
+        assert np.allclose(found, plain, rtol=1e-3, atol=atol)
+    for plain, found in zip(others, lean_others, strict=True):
+        assert np.allclose(found, plain, rtol=1e-5, atol=1e-5)
 
 
 def test_a_gpu_trains_with_kerass_own_layers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,14 +94,14 @@ def test_a_gpu_trains_with_kerass_own_layers(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
-def test_the_saved_generator_opens_without_this_package(
-    average: float, tiny_data: dict[str, Path], tmp_path: Path
-) -> None:
+def test_the_saved_generator_opens_without_this_package(average: float, tmp_path: Path) -> None:
+    data = {"tiny": tmp_path / "tiny.npz"}
+    ImageSet(np.zeros((3, *SHAPE), np.uint8)).write(data["tiny"])
     spec = small(epochs=1, average=average)
     assert any(
         isinstance(layer, lean.BatchNormalization) for layer in build_gan(spec, SHAPE).generator.layers
     )
-    run_locally(spec, tmp_path / "job", tiny_data)
+    run_locally(spec, tmp_path / "job", data)
     path = tmp_path / "job/artifacts/generator.keras"
     assert b"jobs.gan" not in zipfile.ZipFile(path).read("config.json")
     assert keras.models.load_model(path, compile=False).count_params() > 0
