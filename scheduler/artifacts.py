@@ -76,6 +76,15 @@ class JobKeys:
         return f"{self.checkpoints}{name}"
 
     @property
+    def shards(self) -> str:
+        """Folder of the pieces of a result that is not whole yet; gone once it is."""
+        return f"{self.folder}shards/"
+
+    def shard(self, name: str) -> str:
+        """A piece of a result that is not whole yet."""
+        return f"{self.shards}{checked_path(name, 'shard name')}"
+
+    @property
     def samples(self) -> str:
         """Folder of the pictures along the way."""
         return f"{self.folder}samples/"
@@ -117,6 +126,10 @@ class DataSetKeys:
     def content(self, digest: str) -> str:
         """The images, addressed by the digest of their content."""
         return f"{self.folder}{checked_path(digest, 'digest')}.npz"
+
+    def files(self, digest: str) -> str:
+        """Texts, or a checkpoint, addressed by the digest of the files."""
+        return f"{self.folder}{checked_path(digest, 'digest')}.zip"
 
 
 def cache_key(name: str) -> str:

@@ -18,6 +18,7 @@ from jobs.spec import JobSpec, ResultT
 from scheduler.artifacts import ArtifactStore, JobKeys
 from scheduler.datasets import DataSets
 from scheduler.errors import UnknownJob, Unreachable
+from scheduler.inputs import pinned
 from scheduler.job import Job
 from scheduler.queue import DEFAULT_PRIORITY, PRIORITIES, make_app, publish
 from scheduler.records import JobRecord, NewJob, Records, connect
@@ -84,9 +85,7 @@ class Client:
         """
         if priority not in PRIORITIES:
             raise InvalidSpec(f"priority is {priority!r}; allowed are 0 (most urgent) to {PRIORITIES[-1]}")
-        inputs = {
-            name: digest for _, name in spec.data_sets() if (digest := self.datasets.pin(name)) is not None
-        }
+        spec, inputs = pinned(spec, self.datasets)
         named = self._checked_parents(spec)
         # In full from here on: a worker looks up no beginnings of ids.
         spec = spec.model_copy(update=named)

@@ -20,7 +20,7 @@ from jobs.errors import BadInput
 from jobs.keeping import CheckpointName, Keeper, superfluous
 from jobs.spec import JobResult, JobSpec
 from scheduler.artifacts import ArtifactStore, JobKeys
-from scheduler.errors import UnknownArtifact
+from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
 from scheduler.records import Records, connect
 from scheduler.settings import RedisSettings, StoreSettings, WorkerSettings, load
 from worker.cache import cached
@@ -113,6 +113,19 @@ class WorkerContext:
         else:
             self._uploads.add(lambda: self._store.put(key, content, kind))
 
+    def save_shard(self, name: str, path: Path) -> None:
+        """See `JobContext.save_shard`."""
+        key = self._keys.shard(name)
+        self._uploads.add(lambda: self._store.put_file(key, path))
+
+    def shard(self, name: str) -> Path | None:
+        """See `JobContext.shard`."""
+        try:
+            path = self.folder / "shards" / name
+            return patiently(lambda: self._store.get_file(self._keys.shard(name), path))
+        except UnknownArtifact:
+            return None
+
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """See `JobContext.save_checkpoint`."""
         self._saving.set()
@@ -141,6 +154,10 @@ class WorkerContext:
     def image_set(self, name: str) -> ImageSet:
         """See `JobContext.image_set`."""
         return patiently(lambda: self._data_sets.load(name, self._assignment.inputs))
+
+    def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
+        """See `JobContext.files`."""
+        return patiently(lambda: self._data_sets.files(name, self._assignment.inputs, fetch))
 
     def spec_of(self, job_id: str) -> JobSpec[Any]:
         """See `JobContext.spec_of`."""
@@ -198,6 +215,13 @@ class WorkerContext:
         # as long as one likes, and whoever has read a result must never see another.
         if not patiently(lambda: self._store.put_new_json(self._keys.result, content)):
             logger.warning("there is a result already, which stands")
+        self.drop_shards()
+
+    def drop_shards(self) -> None:
+        """Removes the pieces of the result, now that there is a whole one. What is left does no harm."""
+        with suppress(Unreachable, StoreRefused):
+            for item in list(self._store.under(self._keys.shards)):
+                self._store.delete(item.key)
 
     def flush(self) -> None:
         """Waits until everything saved so far is in the store, metrics.jsonl included."""
