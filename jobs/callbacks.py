@@ -213,11 +213,14 @@ class Save(keras.callbacks.Callback):
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends the training: at its end, or when it is asked to."""
+    """Ends the training: at its end, when it gets no better, or when it is asked to."""
 
-    def __init__(self, advance: Advance, checkpoint: Callable[[], Checkpoint], context: JobContext) -> None:
+    def __init__(
+        self, advance: Advance, ledger: Ledger, checkpoint: Callable[[], Checkpoint], context: JobContext
+    ) -> None:
         super().__init__()
         self._advance = advance
+        self._ledger = ledger
         self._checkpoint = checkpoint
         self._context = context
 
@@ -227,7 +230,7 @@ class Stop(keras.callbacks.Callback):
         Raises:
             Stopped: the context asked for it; the checkpoint is saved.
         """
-        if self._advance.step == self._advance.total:
+        if self._advance.step == self._advance.total or self._ledger.out_of_patience:
             self.model.stop_training = True
         elif (reason := self._context.should_stop()) is not None:
             self._context.save_checkpoint(self._checkpoint())

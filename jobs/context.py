@@ -82,6 +82,16 @@ class JobContext(Protocol):
         `name` may contain `/`. A path must stay readable until the job ends.
         """
 
+    def save_shard(self, name: str, path: Path) -> None:
+        """Keeps a piece of the result for later attempts, until the job has its result.
+
+        It is uploaded in the background, before any checkpoint that is saved after it. The file must stay
+        readable until the job ends.
+        """
+
+    def shard(self, name: str) -> Path | None:
+        """A local copy of a piece that this job, in any attempt, has saved; None if there is none."""
+
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Serialises and keeps a checkpoint, and the best one it knows of, in the background, one at a time.
 
@@ -102,6 +112,18 @@ class JobContext(Protocol):
 
         Raises:
             BadInput: it cannot be had here, or has no image; the text says what to do.
+        """
+
+    def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
+        """A folder with the files that were uploaded under a name.
+
+        Args:
+            name: of the upload.
+            fetch: if nothing was uploaded under it, puts the files into an empty folder. What it fetched
+                first is kept, so that all jobs, and all attempts of one, see the same.
+
+        Raises:
+            BadInput: there is no such upload, or it cannot be fetched.
         """
 
     def spec_of(self, job_id: str) -> "JobSpec[Any]":

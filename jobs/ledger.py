@@ -22,6 +22,7 @@ class Ledger:
         metrics: names of what a step returns.
         judged: names of what may be returned at the end of an epoch.
         best: which checkpoint is the best one, if that is asked.
+        patience: epochs without a better one after which it is time to end, if there is such a number.
 
     Attributes:
         history: each metric's mean, float32 (epochs, metrics), NaN for epochs to come.
@@ -37,7 +38,9 @@ class Ledger:
         metrics: Sequence[str],
         judged: Sequence[str],
         best: Best | None,
+        patience: int | None = None,
     ) -> None:
+        self._patience = patience
         self._steps_per_epoch = steps_per_epoch
         self._metrics, self._judged, self._best = tuple(metrics), tuple(judged), best
         self.history = np.full((epochs, len(metrics)), np.nan, np.float32)
@@ -89,6 +92,14 @@ class Ledger:
     def best_epoch(self) -> int | None:
         """The epoch with the best value so far, from 0; it follows from `judged` alone."""
         return None if self._best is None else self._best.epoch(self._column)
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether there has been no better epoch for too long; it follows from `judged` alone."""
+        if self._patience is None or (best := self.best_epoch) is None:
+            return False
+        last = int(np.flatnonzero(~np.isnan(self._column))[-1])
+        return last - best >= self._patience
 
     @property
     def best_step(self) -> int | None:

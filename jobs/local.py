@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Pieces of the result, for later attempts.
+_SHARDS = "shards"
+
 
 class LocalContext:
     """A `JobContext` in a folder, laid out as a job is in the artifact store.
@@ -33,7 +36,8 @@ class LocalContext:
 
     Args:
         folder: the job's folder; made if it is not there. Other jobs are the folders beside it.
-        data: paths of data sets (a folder of images or an `.npz`) by name, before the named ones.
+        data: paths by name, before the named ones: of data sets (a folder of images, an `.npz`, a file of
+            texts) and of checkpoints (a folder).
     """
 
     def __init__(self, folder: Path, data: Mapping[str, Path] | None = None) -> None:
@@ -96,6 +100,15 @@ class LocalContext:
         """Writes `artifacts/<name>`."""
         _write(self._artifact(self._job, name), content)
 
+    def save_shard(self, name: str, path: Path) -> None:
+        """Writes `shards/<name>`."""
+        _write(self._shard(name), path)
+
+    def shard(self, name: str) -> Path | None:
+        """See `JobContext.shard`."""
+        path = self._shard(name)
+        return path if path.is_file() else None
+
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Writes it into `checkpoints/` in the background, after the one before.
 
@@ -134,6 +147,29 @@ class LocalContext:
             return packing.pack(self._data[name])
         return named.load(name)
 
+    def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
+        """See `JobContext.files`: from the path given for the name, else fetched anew.
+
+        Raises:
+            BadInput: there is no path for the name, and no way to fetch it.
+        """
+        folder = self._work / "files" / checked_name(name, "name of an upload")
+        if folder.exists():
+            return folder
+        if (given := self._data.get(name)) is not None:
+            if not given.exists():
+                raise BadInput(f"there is no {given}, which was given for {name!r}")
+            if given.is_dir():
+                return given
+            folder.mkdir(parents=True)
+            (folder / given.name).symlink_to(given.absolute())
+        elif fetch is not None:
+            folder.mkdir(parents=True)
+            fetch(folder)
+        else:
+            raise BadInput(f"there is no upload {name!r} here: say where it lies, with --data {name}=PATH")
+        return folder
+
     def spec_of(self, job_id: str) -> JobSpec[Any]:
         """The spec of the job in the folder `job_id` beside this one.
 
@@ -171,6 +207,9 @@ class LocalContext:
     @property
     def _metrics(self) -> Path:
         return self._job / "metrics.jsonl"
+
+    def _shard(self, name: str) -> Path:
+        return self._job / _SHARDS / checked_path(name, "shard name")
 
     def _sibling(self, job_id: str) -> Path:
         return self._job.absolute().parent / checked_name(job_id, "job id")
@@ -245,6 +284,7 @@ def run_locally(
     with context(folder, data) as running:
         result = catalog.run(spec, running)
     _write(folder / "result.json", result.model_dump_json(indent=2).encode())
+    shutil.rmtree(folder / _SHARDS, ignore_errors=True)  # only now: until then they are all there is
     return result
 
 

@@ -17,12 +17,17 @@ logger = logging.getLogger(__name__)
 
 def description() -> dict[str, str]:
     """Threads an operation, and the processor with its vector instructions, for a checkpoint's metadata."""
-    return {"threads": str(_threads()), "processor": _processor()}
+    return {"threads": str(threads()), "processor": _processor()}
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def has_bfloat16() -> bool:
     """Whether this processor, or a GPU, multiplies bfloat16 faster than float32."""
-    if tf.config.list_physical_devices("GPU"):
+    if has_gpu():
         return True
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_processor().split())
 
@@ -46,7 +51,8 @@ def warn_if_unlike(saved: Mapping[str, str], here: Mapping[str, str]) -> None:
         )
 
 
-def _threads() -> int:
+def threads() -> int:
+    """Threads of an operation, as the worker has set them, or as many as there are processors."""
     asked = tf.config.threading.get_intra_op_parallelism_threads()
     asked = asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
     return asked or (

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from jobs.errors import InvalidSpec
 
@@ -13,9 +13,23 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 #: One part of the name of a file that a job leaves: as above, and capitals; it cannot begin with a dot.
 FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"
 
+#: A model on a hub: `owner/name`.
+HUB_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
+
 
 class DataSetField:
-    """Marks a spec field that names a data set, so that the client can check and pin it."""
+    """Marks a spec field that names a data set, so that the client can check and pin it.
+
+    Args:
+        content: what the set must hold: `images`, or `texts`.
+    """
+
+    def __init__(self, content: str = "images") -> None:
+        self.content = content
+
+
+class PretrainedField:
+    """Marks a spec field that names a pretrained checkpoint, so that the client can check and pin it."""
 
 
 class JobField:
@@ -34,8 +48,27 @@ def _identifier(value: object) -> object:
     return getattr(value, "id", value)
 
 
+def is_folder(pretrained: str) -> bool:
+    """Whether a checkpoint's name is a path."""
+    return pretrained.startswith(("/", "./", "../", "~")) or pretrained in (".", "..")
+
+
+def _pretrained(value: str) -> str:
+    if is_folder(value) or re.fullmatch(NAME_PATTERN, value) or re.fullmatch(HUB_PATTERN, value):
+        return value
+    raise ValueError(
+        "should be an upload's name (up to 63 lower-case letters, digits, '.', '-' or '_'), a hub's name "
+        "(owner/name), or a folder that begins with / or ./"
+    )
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 DataSetName = Annotated[Name, DataSetField()]
+TextSetName = Annotated[Name, DataSetField("texts")]
+#: An upload's name, a hub's `owner/name`, or a folder, which begins with `/`, `./`, `../` or `~`.
+PretrainedName = Annotated[
+    str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_pretrained), PretrainedField()
+]
 #: Use as `Annotated[JobName, JobField("gan.train")]`; accepts a job handle as well as its id.
 JobName = Annotated[Name, BeforeValidator(_identifier)]
 

@@ -88,12 +88,21 @@ class JobSpec(Frozen, Generic[ResultT]):
         """The spec as JSON data, its kind included."""
         return {"kind": self.kind, **self.model_dump(mode="json")}
 
-    def data_sets(self) -> Iterator[tuple[str, str]]:
-        """Yields (field, data set name) for every field that names a data set."""
+    def named_sets(self) -> Iterator[tuple[str, str, str]]:
+        """Yields (field, data set name, content it must have) for every field that names a data set."""
         for field, marker in self.marked(DataSetField):
-            del marker
+            if (name := getattr(self, field)) is not None:
+                yield field, name, marker.content
+
+    def named(self, marker: type[Any]) -> Iterator[tuple[str, str]]:
+        """Yields (field, value) for every field that has a mark of this class and a value."""
+        for field, _ in self.marked(marker):
             if (name := getattr(self, field)) is not None:
                 yield field, name
+
+    def columns(self) -> Iterator[tuple[str, str, str]]:
+        """Yields (field, data set name, column) for every field that names a column of a data set."""
+        yield from ()
 
     def parents(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Yields (field, job id, allowed kinds) for every field that names another job."""

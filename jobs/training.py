@@ -7,7 +7,7 @@ the result: data order and random draws follow from (seed, step) alone, and ever
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +30,8 @@ Array = np.ndarray[Any, Any]
 Batch = Mapping[str, tf.Tensor]
 #: The epoch's order of the data, int32 (count,); first step and end, int64 ().
 Chunk = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+#: The order of the rows in an epoch, int32 (count,), from (seed, epoch, count) and nothing else.
+Order = Callable[[int, int, int], Array]
 
 
 class Trainable(keras.Model):
@@ -99,17 +101,25 @@ class Trainable(keras.Model):
             Each metric's mean over the epoch so far.
         """
         order, first, end = chunk
-
-        def body(step: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            begin = tf.cast(step % self._steps_per_epoch, tf.int32) * self._batch_size
-            rows = tf.slice(order, [begin], [self._batch_size])
-            batch = {name: tf.gather(array, rows) for name, array in self._data.items()}
-            metrics = self.one_step(batch, step)
-            values = tf.stack([tf.cast(metrics[name], tf.float32) for name in self.metric_names])
-            return step + 1, tf.where(begin == 0, values, sums + values)
-
         # The number of steps is data, not part of the program: a shorter chunk compiles nothing anew.
-        _, sums = tf.while_loop(lambda step, _: step < end, body, (first, self.sums.value))
+        _, sums = tf.while_loop(
+            lambda step, _: step < end,
+            lambda step, sums: (step + 1, self.stepped(order, step, sums)),
+            (first, self.sums.value),
+        )
+        return self.entered(sums, end)
+
+    def stepped(self, order: tf.Tensor, step: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
+        """Does one step; returns the metrics summed over the epoch so far, float32 (metrics,)."""
+        begin = tf.cast(step % self._steps_per_epoch, tf.int32) * self._batch_size
+        rows = tf.slice(order, [begin], [self._batch_size])
+        batch = {name: tf.gather(array, rows) for name, array in self._data.items()}
+        metrics = self.one_step(batch, step)
+        values = tf.stack([tf.cast(metrics[name], tf.float32) for name in self.metric_names])
+        return tf.where(begin == 0, values, sums + values)
+
+    def entered(self, sums: tf.Tensor, end: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Makes the sums at the end of a chunk part of the state; returns each metric's mean."""
         self.sums.assign(sums)
         self.step.assign(end)
         count = tf.cast((end - 1) % self._steps_per_epoch + 1, tf.float32)
@@ -166,6 +176,8 @@ def train(
     judged: Sequence[str] = (),
     best: Best | None = None,
     on_divergence: Literal["fail", "rollback"] = "fail",
+    patience: int | None = None,
+    order: Order | None = None,
 ) -> Trained:
     """Trains a model to the end, from the newest checkpoint of the job if there is one.
 
@@ -186,20 +198,23 @@ def train(
         best: keep the best checkpoint, by one of these metrics.
         on_divergence: whether to fail, or to go on with the best weights and half the learning rate, three
             times at most (`jobs.divergence`).
+        patience: end after so many epochs without one that is better by `best`.
+        order: the rows of an epoch in their order, by (seed, epoch, rows); by default `epoch_order`. It may
+            name fewer rows than there are, but fills every step.
 
     Raises:
         Diverged: a metric is not finite, or `at_epoch_end` said so, and there is no going back.
         Stopped: asked to stop; the checkpoint is saved.
         DamagedCheckpoint: the checkpoint is of another model.
         BadInput: a rollback is asked for, and a learning rate follows a schedule.
-        ValueError: `best` names a metric that is not judged, or a rollback has no `best` to go back to.
+        ValueError: `best` names a metric that is not judged, or what needs a `best` has none.
     """
-    _check(judged, best, on_divergence)
+    _check(judged, best, on_divergence, patience)
     model.place(data, batch_size)
     model.compile(jit_compile=jit)  # before the state is looked at: it adds a metric
     count = len(next(iter(data.values())))
     advance = Advance(count // batch_size, epochs)
-    ledger = Ledger(epochs, advance.steps_per_epoch, model.metric_names, judged, best)
+    ledger = Ledger(epochs, advance.steps_per_epoch, model.metric_names, judged, best, patience)
     rollback = Rollback(model, ledger, advance) if on_divergence == "rollback" else None
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
     here = {**machine.description(), **model.about()}
@@ -216,7 +231,7 @@ def train(
         restore(model, of_the_model(found.arrays))
         advance.step = found.step
     first, started = advance.step, time.monotonic()
-    if first < advance.total:
+    if first < advance.total and not ledger.out_of_patience:
         pace = pace or Pace()
         callbacks = [
             pace,
@@ -224,11 +239,11 @@ def train(
             Judge(advance, ledger, at_epoch_end, checkpoint, rollback),
             Report(advance, context),
             Save(advance, checkpoint, context, checkpoint_seconds),
-            Stop(advance, checkpoint, context),
+            Stop(advance, ledger, checkpoint, context),
         ]
         if found is not None:
             callbacks.append(Restore(of_the_model(found.arrays)))
-        model.feed(_chunks(advance, pace, spec.seed, count))
+        model.feed(_chunks(advance, pace, spec.seed, count, order or epoch_order))
         model.fit(
             tf.data.Dataset.range(advance.total - first).with_options(_options()),
             steps_per_epoch=advance.total - first,  # the most chunks there can be; `Stop` ends it earlier
@@ -253,20 +268,22 @@ def train(
     )
 
 
-def _check(judged: Sequence[str], best: Best | None, on_divergence: str) -> None:
+def _check(judged: Sequence[str], best: Best | None, on_divergence: str, patience: int | None) -> None:
     if best is not None and best.metric not in judged:
         raise ValueError(f"the best checkpoint is asked for by {best.metric!r}, which is not in {judged=}")
     if on_divergence == "rollback" and best is None:
         raise ValueError('on_divergence="rollback" goes back to the best checkpoint: pass best=Best(...)')
+    if patience is not None and best is None:
+        raise ValueError("patience is counted from the best epoch: pass best=Best(...)")
 
 
-def _chunks(advance: Advance, pace: Pace, seed: int, count: int) -> Iterator[Chunk]:
+def _chunks(advance: Advance, pace: Pace, seed: int, count: int, order_of: Order) -> Iterator[Chunk]:
     """The chunks of the run, none across the end of an epoch; each begins where `advance` is by then."""
     order = None
     while (step := advance.step) < advance.total:
         epoch, position = divmod(step, advance.steps_per_epoch)
         if order is None or position == 0:
-            order = tf.constant(epoch_order(seed, epoch, count))
+            order = tf.constant(order_of(seed, epoch, count))
         end = min(step + pace.steps, (epoch + 1) * advance.steps_per_epoch)
         yield order, tf.constant(step, tf.int64), tf.constant(end, tf.int64)
 

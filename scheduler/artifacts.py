@@ -19,6 +19,7 @@ from jobs.names import checked_name, checked_path
 from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
 from scheduler.pieces import BLOCK, Joined, blocks
 from scheduler.settings import StoreSettings
+from scheduler.tls import hint
 
 #: Bytes that S3 takes in one request; more come in parts.
 _LARGEST_PUT = 5 * 1024**3
@@ -76,6 +77,15 @@ class JobKeys:
         return f"{self.checkpoints}{name}"
 
     @property
+    def shards(self) -> str:
+        """Folder of the pieces of a result that is not whole yet; gone once it is."""
+        return f"{self.folder}shards/"
+
+    def shard(self, name: str) -> str:
+        """A piece of a result that is not whole yet."""
+        return f"{self.shards}{checked_path(name, 'shard name')}"
+
+    @property
     def samples(self) -> str:
         """Folder of the pictures along the way."""
         return f"{self.folder}samples/"
@@ -92,6 +102,15 @@ class JobKeys:
     def artifact(self, name: str) -> str:
         """A file that people came for; its name may contain `/`."""
         return f"{self.artifacts}{checked_path(name, 'artifact name')}"
+
+    @property
+    def environments(self) -> str:
+        """Folder of what is known of the places in which attempts ran."""
+        return f"{self.folder}environment/"
+
+    def environment(self, attempt: int) -> str:
+        """Where one attempt ran: worker, processor, versions."""
+        return f"{self.environments}{attempt}.json"
 
     def log(self, attempt: int) -> str:
         """All output of one attempt's runner."""
@@ -117,6 +136,10 @@ class DataSetKeys:
     def content(self, digest: str) -> str:
         """The images, addressed by the digest of their content."""
         return f"{self.folder}{checked_path(digest, 'digest')}.npz"
+
+    def files(self, digest: str) -> str:
+        """Texts, or a checkpoint, addressed by the digest of the files."""
+        return f"{self.folder}{checked_path(digest, 'digest')}.zip"
 
 
 def cache_key(name: str) -> str:
@@ -145,6 +168,8 @@ class ArtifactStore:
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=5, read=60),
             maxsize=16,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=str(settings.ca_file) if settings.ca_file else None,
             # Together about 6 s: a restarting server is waited for; a missing one is said to be missing.
             retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
         )
@@ -292,10 +317,8 @@ class ArtifactStore:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, OSError) and error.filename:
                 raise  # the local disk, not the server
-            raise Unreachable(
-                f"the S3 server at {self.settings.s3_url} does not answer: is it running? "
-                f"({type(error).__name__})"
-            ) from error
+            why = hint(error, self.settings.ca_file) or f"is it running? ({type(error).__name__})"
+            raise Unreachable(f"the S3 server at {self.settings.s3_url} does not answer: {why}") from error
 
 
 def _as_json(data: Any) -> bytes:

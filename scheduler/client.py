@@ -18,11 +18,13 @@ from jobs.spec import JobSpec, ResultT
 from scheduler.artifacts import ArtifactStore, JobKeys
 from scheduler.datasets import DataSets
 from scheduler.errors import UnknownJob, Unreachable
+from scheduler.inputs import pinned
 from scheduler.job import Job
 from scheduler.queue import DEFAULT_PRIORITY, PRIORITIES, make_app, publish
 from scheduler.records import JobRecord, NewJob, Records, connect
 from scheduler.settings import RedisSettings, StoreSettings, load
 from scheduler.states import JobState
+from scheduler.tls import hint
 from scheduler.workers import Workers
 
 if TYPE_CHECKING:
@@ -84,9 +86,7 @@ class Client:
         """
         if priority not in PRIORITIES:
             raise InvalidSpec(f"priority is {priority!r}; allowed are 0 (most urgent) to {PRIORITIES[-1]}")
-        inputs = {
-            name: digest for _, name in spec.data_sets() if (digest := self.datasets.pin(name)) is not None
-        }
+        spec, inputs = pinned(spec, self.datasets)
         named = self._checked_parents(spec)
         # In full from here on: a worker looks up no beginnings of ids.
         spec = spec.model_copy(update=named)
@@ -206,9 +206,10 @@ class Client:
         except AuthenticationError:
             raise Unreachable(f"Redis at {address} refuses the password: check TRIPTYCH_REDIS_URL") from None
         except (RedisError, OSError) as error:
+            todo = hint(error, self._redis_settings.ca_file)
+            todo = todo or "start the stack with `triptych up`, or check TRIPTYCH_REDIS_URL"
             raise Unreachable(
-                f"Redis at {address} does not answer ({type(error).__name__}): start the stack with "
-                "`triptych up`, or check TRIPTYCH_REDIS_URL"
+                f"Redis at {address} does not answer ({type(error).__name__}): {todo}"
             ) from error
 
 

@@ -1,13 +1,15 @@
 """Data sets on a worker: fetched once into the store, once from there to this disk."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jobs.datasets import named
+from jobs.datasets.bundle import unpack
 from jobs.datasets.images import ImageSet
+from jobs.datasets.texts import TEXT_SETS
 from jobs.errors import BadInput
 from scheduler.artifacts import ArtifactStore, DataSetKeys
 from scheduler.datasets import DataSetInfo, DataSets
@@ -17,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class DataSetCache:
-    """Data sets by name, kept on this worker's disk under the digest of their content."""
+    """Data sets and checkpoints by name, kept on this worker's disk under the digest of their content."""
 
     def __init__(self, store: ArtifactStore, folder: Path) -> None:
         self._store = store
@@ -48,6 +50,48 @@ class DataSetCache:
             info: DataSetInfo = self._sets.publish(name, images, file)
             self._keep(file, info.digest)
         return images
+
+    def files(self, name: str, pins: Mapping[str, str], fetch: Callable[[Path], None] | None) -> Path:
+        """A folder with the files of an upload; fetched, and kept in the store, if there is none.
+
+        Args:
+            name: of the upload.
+            pins: the digests that the job's uploads had when it was submitted, by name.
+            fetch: puts the files into an empty folder.
+
+        Raises:
+            BadInput: there is no such upload, or it cannot be had here.
+        """
+        try:
+            digest = pins.get(name) or self._sets.get(name).digest
+        except UnknownDataSet as unknown:
+            if fetch is None:
+                raise BadInput(str(unknown)) from None
+            digest = self._fetched(name, fetch)
+        folder = self._folder / digest
+        if not folder.is_dir():
+            self._unpack(name, digest, folder)
+        return folder
+
+    def _fetched(self, name: str, fetch: Callable[[Path], None]) -> str:
+        with TemporaryDirectory(prefix="triptych-") as folder:
+            fetch(Path(folder))
+            content = "texts" if name in TEXT_SETS else "pretrained"
+            return self._sets.publish_files(name, Path(folder), content, only_new=True).digest
+
+    def _unpack(self, name: str, digest: str, folder: Path) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._folder, prefix=".") as work:
+            file, half = Path(work) / "files.zip", Path(work) / "files"
+            try:
+                self._store.get_file(DataSetKeys(name).files(digest), file)
+            except UnknownArtifact:
+                raise BadInput(f"the store has lost {name!r} ({digest[:12]}): upload it again") from None
+            if unpack(file, half) != digest:
+                raise BadInput(f"{name!r} is damaged in the store: upload it again")
+            # Whole or not at all; of two jobs on this machine that unpack it, one is enough.
+            with suppress(OSError):
+                half.rename(folder)
 
     def save(self, name: str, images: ImageSet) -> None:
         """Keeps images in the store as a data set that jobs can name.

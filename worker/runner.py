@@ -75,6 +75,7 @@ def _run(assignment: Assignment, folder: Path, lines: "SimpleQueue[str]") -> Out
 
 def _work(assignment: Assignment, context: WorkerContext) -> Outcome:
     if context.complete():
+        context.drop_shards()
         return Outcome("succeeded")
     try:
         _share_card(assignment)

@@ -194,6 +194,11 @@ def head_tensors(model_type: str, classifier: Any) -> Iterator[Tensor]:
         yield from _of_layer(module, getattr(classifier, path))
 
 
+def blocks_of(model_type: str, backbone: Any) -> list[Any]:
+    """The blocks of an encoder, from the lowest; of ALBERT, each that is repeated once."""
+    return [block for _, block in _blocks(FAMILIES[model_type], backbone)]
+
+
 def _blocks(family: Family, backbone: Any) -> Iterator[tuple[str, Any]]:
     if family.blocks.count("{}") == 1:
         for number in range(backbone.num_layers):

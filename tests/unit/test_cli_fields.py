@@ -164,4 +164,4 @@ def test_a_job_named_by_a_field_that_may_be_none_is_a_parent_as_any_other() -> N
     assert list(Paint(model="one").parents()) == [("model", "one", ("art.sketch",))]
     both = Paint(model="one", frame="two")
     assert list(both.parents()) == [("model", "one", ("art.sketch",)), ("frame", "two", ("art.frame",))]
-    assert list(both.data_sets()) == [("dataset", "mnist-5k")]
+    assert list(both.named_sets()) == [("dataset", "mnist-5k", "images")]

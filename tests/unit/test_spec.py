@@ -42,7 +42,7 @@ def test_a_spec_cannot_be_changed() -> None:
 
 
 def test_a_spec_knows_its_data_sets_and_its_parents() -> None:
-    assert list(TrainGan(dataset="faces").data_sets()) == [("dataset", "faces")]
+    assert list(TrainGan(dataset="faces").named_sets()) == [("dataset", "faces", "images")]
     assert list(GenerateImages(model="job-1").parents()) == [("model", "job-1", ("gan.train",))]
 
 

@@ -1,0 +1,169 @@
+"""The loop of a job over texts without end: windows, shards of the result, checkpoints, stops."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from jobs import machine
+from jobs.callbacks import REPORT_SECONDS
+from jobs.checkpoint import Checkpoint, digest_of_spec
+from jobs.context import JobContext, Progress
+from jobs.errors import Stopped
+from jobs.transformer.engine import Choice
+from jobs.transformer.tokens import Array
+from jobs.transformer.uses import ClassifyTexts, EmbedTexts
+from jobs.transformer.windows import Window
+
+logger = logging.getLogger(__name__)
+
+#: From the first row wanted to the windows from there on, each with what was computed.
+Compute = Callable[[int], Iterator[tuple[Window, Array]]]
+
+
+class Shard(Protocol):
+    """A file with the result of consecutive rows."""
+
+    def add(self, window: Window, outputs: Array) -> None:
+        """Writes a window's."""
+
+    def close(self) -> None:
+        """Ends the file."""
+
+
+class Bulk:
+    """Keeps the result of a job in shards, whole windows each, so that a checkpoint need only name them.
+
+    A checkpoint of the result itself would grow with it, and be uploaded again and again. A shard is uploaded
+    once, before the checkpoint that names it, and is checked by its digest when another attempt goes on.
+
+    Args:
+        spec: of the job.
+        context: keeps shards and checkpoints.
+        choice: the engine; a result is all of one.
+        total: rows in all, for the progress.
+        suffix: of the shards' names.
+
+    Attributes:
+        done: rows whose result is in `shards`.
+        shards: their files, in order.
+        rows_per_second: of this attempt.
+    """
+
+    def __init__(
+        self, spec: ClassifyTexts | EmbedTexts, context: JobContext, choice: Choice, total: int, suffix: str
+    ) -> None:
+        self._spec, self._context, self._choice = spec, context, choice
+        self._total, self._suffix = total, suffix
+        self.done = 0
+        self.shards: list[Path] = []
+        self._digests: list[Array] = []
+        self._ends: list[int] = []
+        self.rows_per_second = 0.0
+
+    def resume(self) -> None:
+        """Goes on from the newest checkpoint, if its shards are there and of the same engine."""
+        found = self._context.load_checkpoint()
+        if found is None:
+            return
+        if found.metadata.get("engine") != str(self._choice):
+            logger.warning(
+                "the rows so far were computed with %s, which differs from %s: begins anew, as the result is "
+                "to be of one kind",
+                found.metadata.get("engine"),
+                self._choice,
+            )
+            return
+        machine.warn_if_unlike(found.metadata, machine.description())
+        ends, digests = found.arrays["ends"].tolist(), list(found.arrays["digests"])
+        starts = [0, *ends[:-1]]
+        paths = [self._context.shard(self._name(start, end)) for start, end in zip(starts, ends, strict=True)]
+        for start, path, digest in zip(starts, paths, digests, strict=True):
+            if path is None or not np.array_equal(_digest(path), digest):
+                logger.warning("the result of the rows from %d on is lost or damaged: begins anew", start)
+                return
+        self.shards = [path for path in paths if path is not None]
+        self._ends, self._digests, self.done = ends, digests, found.step
+
+    def run(self, compute: Compute, new_shard: Callable[[Path], Shard]) -> None:
+        """Computes all rows from `done` on.
+
+        Raises:
+            Stopped: asked to stop; the checkpoint is saved.
+        """
+        self._began = self._reported = self._saved = time.monotonic()
+        first = reached = self.done
+        shard: Shard | None = None
+        for window, outputs in compute(first):
+            if shard is None:
+                shard = new_shard(self._open)
+            shard.add(window, outputs)
+            reached = window.end
+            self.rows_per_second = (reached - first) / max(time.monotonic() - self._began, 1e-9)
+            self._report(reached)
+            reason = self._context.should_stop() if reached < self._total else None
+            if reason or self._is_due(reached):
+                shard.close()
+                shard = None
+                self._save(reached)
+            if reason:
+                raise Stopped(f"stopped at row {reached} of {self._total}: {reason}")
+        if shard is not None:
+            shard.close()
+            self._take(reached)
+
+    def _report(self, reached: int) -> None:
+        now = time.monotonic()
+        if now - self._reported < REPORT_SECONDS and reached < self._total:
+            return
+        self._reported = now
+        eta = max(self._total - reached, 0) / self.rows_per_second
+        metrics = {"rows_per_second": round(self.rows_per_second, 1)}
+        stage = f"row {reached}/{max(self._total, reached)}"
+        self._context.report(Progress(reached, max(self._total, reached), stage, metrics, eta))
+
+    def _is_due(self, reached: int) -> bool:
+        if reached >= self._total or self._context.checkpoint_in_flight():
+            return False
+        return time.monotonic() - self._saved >= self._spec.checkpoint_seconds
+
+    @property
+    def _open(self) -> Path:
+        """The shard that is being written."""
+        return self._context.folder / f"open{self._suffix}"
+
+    def _take(self, reached: int) -> Path:
+        """Counts the shard that was closed among the finished ones."""
+        path = self._open.rename(self._context.folder / self._name(self.done, reached))
+        self.shards.append(path)
+        self._ends.append(reached)
+        self._digests.append(_digest(path))
+        self.done = reached
+        return path
+
+    def _save(self, reached: int) -> None:
+        path = self._take(reached)
+        # The shard first: the checkpoint says that it is there.
+        self._context.save_shard(path.name, path)
+        arrays = {"ends": np.array(self._ends, np.int64), "digests": np.stack(self._digests)}
+        metadata = {
+            "kind": self._spec.kind,
+            "spec": digest_of_spec(self._spec),
+            "engine": str(self._choice),
+            **machine.description(),
+        }
+        self._context.save_checkpoint(Checkpoint(reached, arrays, metadata))
+        self._saved = time.monotonic()
+
+    def _name(self, start: int, end: int) -> str:
+        # Both ends: an attempt that lost the job may write late, and must touch no shard of other rows.
+        return f"{start:012d}-{end:012d}{self._suffix}"
+
+
+def _digest(path: Path) -> Array:
+    with path.open("rb") as file:
+        return np.frombuffer(hashlib.file_digest(file, "sha256").digest(), np.uint8)

@@ -1,0 +1,192 @@
+"""What a job on texts computes, and what it leaves."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from jobs.errors import InvalidSpec
+from jobs.names import PretrainedName, TextSetName
+from jobs.spec import JobResult, JobSpec
+from jobs.transformer.uses import (
+    IMPORTS,
+    Classification,
+    ClassifyTexts,
+    ClassMetrics,
+    Column,
+    EmbedTexts,
+    EvaluateClassifier,
+    FineTuned,
+    Precision,
+    Scores,
+    TextEmbeddings,
+    TextEvaluation,
+    Texts,
+)
+
+__all__ = [
+    "SMALLEST",
+    "ClassMetrics",
+    "Classification",
+    "ClassifyTexts",
+    "EmbedTexts",
+    "EvaluateClassifier",
+    "FineTune",
+    "FineTuneResult",
+    "Scores",
+    "TextEmbeddings",
+    "TextEvaluation",
+]
+
+DEFAULT_PRETRAINED, DEFAULT_DATASET = "minilm-l6", "tweets"
+
+#: The name of a class, which may be given as a number.
+Label = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+Labels = Annotated[tuple[Label, ...], Field(max_length=10_000, strict=False)]
+#: A share below 1, or a whole number of rows.
+Part = Annotated[float, Field(ge=0)]
+
+
+class FineTuneResult(JobResult):
+    """What a fine-tuning has come to."""
+
+    class_names: list[str] = Field(description="by number")
+    rows: dict[str, int] = Field(description="texts by part: train, validation, test")
+    left_out: dict[str, int] = Field(description="rows that could not be used, by the reason")
+    steps: int = Field(description="updates of the weights")
+    epochs: int = Field(description="passes over the training rows")
+    best_epoch: int | None = Field(description="the epoch whose weights were kept; None without validation")
+    loss: float = Field(description="training loss, mean of the last epoch")
+    validation: Scores | None = Field(description="on the validation rows, with the weights that were kept")
+    test: Scores | None = Field(description="on rows that had no part in the training or in its choices")
+    seconds: float = Field(description="training time of the last attempt")
+    examples_per_second: float = Field(description="texts trained on a second, in the last attempt")
+    precision: str = Field(description="what the training was calculated in")
+    state_sha256: str = Field(description="digest of the final state; equal for equal specs, bit for bit")
+
+
+class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
+    """Fine-tunes a pretrained Transformer to tell texts of different classes apart."""
+
+    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.finetune")
+
+    pretrained: PretrainedName | None = Field(
+        default=None,
+        description="the checkpoint to begin with: minilm-l6 (the default), one of a hub (owner/name), a "
+        "folder, or an upload",
+    )
+    model: FineTuned | None = Field(
+        default=None, description="in place of 'pretrained': an earlier transformer.finetune job"
+    )
+    dataset: TextSetName | None = Field(
+        default=None, description="a named data set of texts, by default tweets, or a file of your own"
+    )
+    texts: Texts = Field(default=(), description="in place of 'dataset': the texts themselves")
+    labels: Labels = Field(default=(), description="of 'texts': the class of each, text or number")
+    text_column: Column = Field(default="text", description="the column, or JSON field, that holds the text")
+    label_column: Column = Field(default="label", description="the column that holds the class")
+    unlabelled: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what becomes of a file with rows that have no label"
+    )
+    rows: int | None = Field(
+        default=None, ge=2, le=100_000_000, description="use so many rows, drawn by the seed; by default all"
+    )
+    balanced: bool = Field(default=False, description="draw the same number of rows of every class")
+    validation: Part = Field(
+        default=0.1, description="rows that epochs are judged by: a share below 1, or a number of rows"
+    )
+    test: Part = Field(
+        default=0.1, description="rows for the final figures only: a share below 1, or a number of rows"
+    )
+    epochs: int = Field(default=3, ge=1, le=10_000, description="passes over the training rows")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="texts an update")
+    accumulate: int = Field(
+        default=1, ge=1, le=1024, description="parts that a batch is calculated in, to save memory"
+    )
+    max_length: int = Field(default=128, ge=4, le=8192, description="tokens of a text that are read")
+    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="AdamW's step size, at its highest")
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear", description="how the learning rate falls after the warm-up"
+    )
+    warmup: float = Field(
+        default=0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises"
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=1, description="AdamW's decay of weights; biases and norms are exempt"
+    )
+    clip_norm: float = Field(
+        default=1.0, ge=0, le=1e6, description="longest gradient, over all weights; 0 = as long as it is"
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none", description="balanced = rare classes weigh more, in inverse proportion"
+    )
+    frozen_layers: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="so many of the lowest layers, and the embeddings, stay as they are",
+    )
+    metric: Literal["macro_f1", "accuracy", "validation_loss"] = Field(
+        default="macro_f1", description="what the best epoch is chosen by"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="end after so many epochs without a better one; by default never"
+    )
+    precision: Precision = Field(
+        default="auto", description="auto = bfloat16 where the processor calculates with it"
+    )
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        # Not ValueError: the base turns errors into a sentence before this is asked.
+        if self.pretrained is not None and self.model is not None:
+            raise InvalidSpec(f"{self.kind}: give one of the fields 'pretrained' and 'model', received both")
+        if self.texts and self.dataset is not None:
+            raise InvalidSpec(f"{self.kind}: give one of the fields 'texts' and 'dataset', received both")
+        if len(self.texts) != len(self.labels):
+            raise InvalidSpec(
+                f"{self.kind}: field 'labels' should have one label for each of the {len(self.texts)} texts, "
+                f"received {len(self.labels)}"
+            )
+        for field in ("validation", "test"):
+            value = getattr(self, field)
+            if value >= 1 and not value.is_integer():
+                raise InvalidSpec(
+                    f"{self.kind}: field {field!r} should be a share below 1 or a whole number of rows, "
+                    f"received {value}"
+                )
+        if self.batch_size % self.accumulate:
+            raise InvalidSpec(
+                f"{self.kind}: field 'accumulate' should divide the batch size, {self.batch_size}, received "
+                f"{self.accumulate}"
+            )
+        return self
+
+    @property
+    def source(self) -> str:
+        """The name of the texts: a data set's, or `texts` for those in the spec."""
+        return "texts" if self.texts else self.dataset or DEFAULT_DATASET
+
+    def columns(self) -> Iterator[tuple[str, str, str]]:
+        """See `JobSpec.columns`."""
+        if self.dataset is not None:
+            yield "text_column", self.dataset, self.text_column
+            yield "label_column", self.dataset, self.label_column
+
+
+_WORDS = ("love", "great", "fine", "good", "hate", "awful", "poor", "bad")
+
+
+def _smallest(**fields: Any) -> FineTune:
+    """Some texts of different lengths, told apart by a word in them."""
+    texts = tuple(f"{'so ' * (number % 3)}{_WORDS[number % 8]}" for number in range(64))
+    labels = tuple("good" if number % 8 < 4 else "bad" for number in range(64))
+    common = {"pretrained": "tiny", "texts": texts, "labels": labels, "batch_size": 8, "max_length": 16}
+    return FineTune.model_validate(common | {"epochs": 4, "learning_rate": 3e-3, "seed": 3} | fields)
+
+
+#: What the tests over the catalogue run: done in seconds, most of which compiling takes.
+SMALLEST = (_smallest(accumulate=2, class_weights="balanced", validation=0.2, patience=3),)

@@ -1,0 +1,174 @@
+"""What can be asked of a model that reads texts: specs and results."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from jobs.errors import InvalidSpec
+from jobs.names import JobField, JobName, PretrainedName, TextSetName
+from jobs.spec import Frozen, JobResult, JobSpec, ResultT
+
+#: A checkpoint that `transformer.finetune` has trained.
+FineTuned = Annotated[JobName, JobField("transformer.finetune")]
+Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=1_000_000)]
+#: Not strict about tuple or list, which JSON cannot tell apart; strict about the texts in it.
+Texts = Annotated[tuple[Text, ...], Field(max_length=10_000, strict=False)]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+#: What a runner may import ahead of a job on texts.
+IMPORTS = ("tensorflow", "keras", "keras_hub", "safetensors.numpy", "transformers", "pyarrow")
+
+
+class ClassMetrics(Frozen):
+    """How well one class is told from the others."""
+
+    precision: float = Field(description="share of the texts called so that are")
+    recall: float = Field(description="share of the texts that are so that are called so")
+    f1: float = Field(description="harmonic mean of the two")
+    count: int = Field(description="texts of this class")
+
+
+class Scores(Frozen):
+    """How good a classifier is on texts it was not trained on."""
+
+    rows: int = Field(description="texts looked at")
+    loss: float = Field(description="cross-entropy, in nats")
+    accuracy: float = Field(description="share of the texts whose most probable class is theirs")
+    macro_f1: float = Field(description="mean of the classes' F1, each class counting the same")
+    calibration_error: float = Field(description="expected calibration error, 15 bins of equal width")
+    classes: dict[str, ClassMetrics] = Field(description="by name of the class")
+    confusion: list[list[int]] = Field(description="texts by class (row) and predicted class (column)")
+
+
+class Classification(JobResult):
+    """What a classification has come to."""
+
+    rows: int = Field(description="rows of the file, or texts of the spec")
+    unclassified: int = Field(description="rows that held no text: empty, null, or not to be read")
+    remarks: dict[str, int] = Field(description="rows by what there is to say of them, such as `not UTF-8`")
+    labels: dict[str, int] = Field(description="rows by predicted class")
+    predictions: list[str | None] = Field(
+        description="the predicted classes, if the texts were in the spec; else empty"
+    )
+    engine: str = Field(description="what computed the logits: openvino or tensorflow, and the precision")
+    seconds: float = Field(description="of the last attempt")
+    rows_per_second: float = Field(description="of the last attempt")
+
+
+class TextEvaluation(JobResult):
+    """What an evaluation has come to."""
+
+    scores: Scores = Field(description="on the labelled rows")
+    left_out: dict[str, int] = Field(description="rows that could not be used, by the reason")
+
+
+class TextEmbeddings(JobResult):
+    """What embedding texts has come to."""
+
+    count: int = Field(description="rows of `embeddings`; those without a text are all zero")
+    embedding_dim: int = Field(description="numbers in a text's embedding")
+    unembedded: int = Field(description="rows that held no text")
+
+
+class Asking(JobSpec[ResultT], Generic[ResultT]):
+    """What all uses of a model have in common: which model, and which texts."""
+
+    model: FineTuned | None = Field(default=None, description="a finished transformer.finetune job")
+    pretrained: PretrainedName | None = Field(
+        default=None,
+        description="in place of 'model': a checkpoint from a hub (owner/name), a folder, or an upload",
+    )
+    dataset: TextSetName | None = Field(
+        default=None, description="a named data set of texts, or a file of your own"
+    )
+    text_column: Column = Field(default="text", description="the column, or JSON field, that holds the text")
+    max_length: int = Field(default=128, ge=4, le=8192, description="tokens of a text that are read")
+    batch_size: int = Field(default=64, ge=1, le=4096, description="texts in a batch")
+    precision: Precision = Field(
+        default="auto", description="auto = bfloat16 where the processor calculates with it"
+    )
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if (self.model is None) == (self.pretrained is None):
+            given = "neither" if self.model is None else "both"
+            raise InvalidSpec(
+                f"{self.kind}: give one of the fields 'model' and 'pretrained', received {given}"
+            )
+        return self
+
+    def columns(self) -> Iterator[tuple[str, str, str]]:
+        """See `JobSpec.columns`."""
+        if self.dataset is not None:
+            yield "text_column", self.dataset, self.text_column
+
+
+class ClassifyTexts(Asking[Classification], kind="transformer.classify"):
+    """Tells the class of every text, of a spec or of a file of any size."""
+
+    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.classify")
+
+    texts: Texts = Field(default=(), description="in place of 'dataset': the texts themselves")
+    output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
+    engine: Literal["auto", "openvino", "tensorflow"] = Field(
+        default="auto", description="auto = OpenVINO on a CPU if it is installed"
+    )
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while classifying"
+    )
+
+    @model_validator(mode="after")
+    def _some_texts(self) -> Self:
+        _either(self, "texts", bool(self.texts))
+        return self
+
+
+class EvaluateClassifier(Asking[TextEvaluation], kind="transformer.evaluate"):
+    """Measures a classifier on a labelled file."""
+
+    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.evaluate")
+
+    label_column: Column = Field(default="label", description="the column that holds the label")
+    unlabelled: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what becomes of a file with rows that have no label"
+    )
+    unknown: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what becomes of a file with labels that the model has no class for"
+    )
+
+    @model_validator(mode="after")
+    def _some_texts(self) -> Self:
+        if self.dataset is None:
+            raise InvalidSpec(f"{self.kind}: field 'dataset' is required")
+        return self
+
+    def columns(self) -> Iterator[tuple[str, str, str]]:
+        """See `JobSpec.columns`."""
+        yield from super().columns()
+        if self.dataset is not None:
+            yield "label_column", self.dataset, self.label_column
+
+
+class EmbedTexts(Asking[TextEmbeddings], kind="transformer.embed"):
+    """Turns every text into numbers: the mean of its tokens' last hidden states."""
+
+    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.embed")
+
+    texts: Texts = Field(default=(), description="in place of 'dataset': the texts themselves")
+    normalize: bool = Field(default=True, description="whether every embedding gets length 1")
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while embedding"
+    )
+
+    @model_validator(mode="after")
+    def _some_texts(self) -> Self:
+        _either(self, "texts", bool(self.texts))
+        return self
+
+
+def _either(spec: Any, field: str, given: bool) -> None:
+    if given == (spec.dataset is not None):
+        received = "both" if given else "neither"
+        raise InvalidSpec(f"{spec.kind}: give one of the fields {field!r} and 'dataset', received {received}")

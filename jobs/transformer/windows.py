@@ -1,0 +1,142 @@
+"""Many texts, some thousand at a time: read and tokenised ahead, computed by length, put back into order."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from jobs.transformer.engine import Batch, Engine
+from jobs.transformer.rows import Row
+from jobs.transformer.tokens import CHARACTERS_PER_TOKEN, Array, Tokenizer
+
+#: Batches of a window, among which texts are sorted by length; more gain nothing that could be measured.
+BATCHES = 64
+#: Rows of a window at most, however large the batches, and characters after which one ends early: what a
+#: window takes of the memory has a bound.
+MOST_ROWS, MOST_CHARACTERS = 16_384, 2**24
+#: A batch is padded to a multiple of this, so that there are few shapes.
+MULTIPLE = 8
+#: Characters of a text that are kept for the output.
+SHOWN = 1_000
+CUT = "cut"
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Rows of a file, one after the other, ready to be computed.
+
+    Attributes:
+        first: the number of its first row.
+        texts: of each row, its first characters; None for a row without a text.
+        remarks: what there is to say of each row; empty for most.
+        batches: numbers of rows within the window (batch,), their tokens (batch, width), lengths (batch,).
+    """
+
+    first: int
+    texts: list[str | None]
+    remarks: list[str]
+    batches: list[tuple[Array, Array, Array]]
+
+    @property
+    def end(self) -> int:
+        """The number of the row after the last one."""
+        return self.first + len(self.texts)
+
+
+def windows(rows: Iterable[Row], tokenizer: Tokenizer, batch_size: int, first: int = 0) -> Iterator[Window]:
+    """Cuts rows into windows; where one ends depends on the rows from its first one on, and on no more.
+
+    Args:
+        rows: all of them, in order.
+        tokenizer: cuts texts to a number of tokens.
+        batch_size: texts in a batch.
+        first: the row that the first window begins with: 0, or the end of a window.
+    """
+    found = islice(iter(rows), first, None)
+    while block := _block(found, min(BATCHES * batch_size, MOST_ROWS), tokenizer.max_length):
+        yield _window(first, block, tokenizer, batch_size)
+        first += len(block)
+
+
+def _block(rows: Iterator[Row], most: int, max_length: int) -> list[Row]:
+    block, characters = [], 0
+    longest = max(SHOWN, CHARACTERS_PER_TOKEN * max_length) + 1  # one more: the tokenizer sees that it is cut
+    for row in islice(rows, most):
+        if row.text is not None and len(row.text) > longest:
+            row = Row(row.text[:longest], row.remark)
+        block.append(row)
+        characters += len(row.text or "")
+        if characters >= MOST_CHARACTERS:
+            break
+    return block
+
+
+def _window(first: int, block: list[Row], tokenizer: Tokenizer, batch_size: int) -> Window:
+    texts = [row.text for row in block]
+    remarks = [row.remark for row in block]
+    numbers = np.array([number for number, text in enumerate(texts) if text is not None], np.int64)
+    tokens, lengths, cut = tokenizer.encoded([text for text in texts if text is not None])
+    for number in numbers[cut]:
+        remarks[number] = f"{remarks[number]}, {CUT}" if remarks[number] else CUT
+    batches = [
+        (numbers[chosen], *batch) for chosen, batch in _batches(tokens, lengths, tokenizer.pad, batch_size)
+    ]
+    shown = [text and text[:SHOWN] for text in texts]
+    return Window(first, shown, remarks, batches)
+
+
+def _batches(tokens: Array, lengths: Array, pad: int, batch_size: int) -> Iterator[tuple[Array, Batch]]:
+    """Texts of like length together, the longest first, so that the last ones to be computed are short."""
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    order = np.argsort(-lengths, kind="stable")
+    for begin in range(0, len(order), batch_size):
+        chosen = order[begin : begin + batch_size]
+        width = -(-int(lengths[chosen].max()) // MULTIPLE) * MULTIPLE
+        places = np.arange(width)
+        inside = places < lengths[chosen, np.newaxis]  # (batch, width)
+        padded = np.full((len(chosen), width), pad, np.int32)
+        padded[inside] = tokens[(starts[chosen, np.newaxis] + places)[inside]]
+        yield chosen, (padded, lengths[chosen])
+
+
+def ahead(found: Iterator[Window]) -> Iterator[Window]:
+    """The same windows, the next one made by a thread while this one is computed."""
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as thread:
+        coming = thread.submit(next, found, None)
+        while (window := coming.result()) is not None:
+            coming = thread.submit(next, found, None)
+            yield window
+
+
+def computed(engine: Engine, found: Iterable[Window], columns: int) -> Iterator[tuple[Window, Array]]:
+    """Each window with the engine's outputs in the order of its rows, float32 (rows, columns).
+
+    Rows without a text are NaN. The engine is given batches of the next window before this one is done, so
+    that it never waits for the slowest.
+    """
+    waiting: deque[Window] = deque()
+
+    def batches() -> Iterator[Batch]:
+        for window in found:
+            waiting.append(window)
+            for _, tokens, lengths in window.batches:
+                yield tokens, lengths
+
+    outputs = engine.run(batches())
+    for output in outputs:
+        while not waiting[0].batches:
+            yield waiting[0], _nothing(waiting.popleft(), columns)
+        values = _nothing(waiting[0], columns)
+        values[waiting[0].batches[0][0]] = output
+        for numbers, *_ in waiting[0].batches[1:]:
+            values[numbers] = next(outputs)
+        yield waiting.popleft(), values
+    for window in waiting:
+        yield window, _nothing(window, columns)
+
+
+def _nothing(window: Window, columns: int) -> Array:
+    return np.full((len(window.texts), columns), np.nan, np.float32)

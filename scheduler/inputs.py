@@ -1,0 +1,83 @@
+"""What a spec names besides jobs: data sets and checkpoints, checked and pinned when it is submitted."""
+
+import re
+from pathlib import Path
+
+from jobs.errors import InvalidSpec
+from jobs.names import HUB_PATTERN, PretrainedField, is_folder
+from jobs.pretrained import SAMPLES, stored_name
+from jobs.spec import JobSpec, ResultT
+from scheduler.datasets import DataSetInfo, DataSets
+from scheduler.errors import UnknownDataSet
+
+
+def pinned(spec: JobSpec[ResultT], sets: DataSets) -> tuple[JobSpec[ResultT], dict[str, str]]:
+    """The spec as it is to be stored, and the digests of what it names, by name.
+
+    A folder on this machine is uploaded, since no worker would find it.
+
+    Raises:
+        InvalidSpec: a data set holds something else than the field takes, or has no such column.
+        UnknownDataSet: there is none of that name.
+        BadInput: the folder holds no checkpoint.
+    """
+    found: dict[str, DataSetInfo] = {}
+    for field, name, content in spec.named_sets():
+        found[name] = _of_content(spec, field, sets.find(name), content)
+    for field, name, column in spec.columns():
+        _has_column(spec, field, found[name], column)
+    spec = _with_folders_uploaded(spec, sets)
+    for field, name in spec.named(PretrainedField):
+        if (info := _checkpoint(spec, field, name, sets)) is not None:
+            found[info.name] = info
+    return spec, {name: info.digest for name, info in found.items() if info.digest}
+
+
+def _of_content(spec: JobSpec[ResultT], field: str, info: DataSetInfo, content: str) -> DataSetInfo:
+    if info.content != content:
+        raise InvalidSpec(
+            f"{spec.kind}: field {field!r} takes {_WORDS[content]}, and {info.name!r} is "
+            f"{_WORDS[info.content]}; `triptych datasets list` shows what there is"
+        )
+    return info
+
+
+_WORDS = {
+    "images": "a data set of images",
+    "texts": "a data set of texts",
+    "pretrained": "a pretrained checkpoint",
+}
+
+
+def _has_column(spec: JobSpec[ResultT], field: str, info: DataSetInfo, column: str) -> None:
+    if column not in info.columns:
+        raise InvalidSpec(
+            f"{spec.kind}: field {field!r}: the data set {info.name!r} has no column {column!r}; its columns "
+            f"are {', '.join(info.columns)}"
+        )
+
+
+def _with_folders_uploaded(spec: JobSpec[ResultT], sets: DataSets) -> JobSpec[ResultT]:
+    uploaded = {}
+    for field, name in spec.named(PretrainedField):
+        if is_folder(name):
+            folder = Path(name).expanduser()
+            if not (folder / "config.json").is_file():
+                raise InvalidSpec(
+                    f"{spec.kind}: field {field!r}: the folder {name} has no config.json; give one that "
+                    "save_pretrained has written"
+                )
+            uploaded[field] = sets.upload_folder(folder).name
+    return spec.model_copy(update=uploaded)
+
+
+def _checkpoint(spec: JobSpec[ResultT], field: str, name: str, sets: DataSets) -> DataSetInfo | None:
+    """What is in the store of a checkpoint; a hub's that no job has fetched yet is not there."""
+    if name in SAMPLES:
+        return None
+    if re.fullmatch(HUB_PATTERN, name):
+        try:
+            return sets.get(stored_name(name))
+        except UnknownDataSet:
+            return None
+    return _of_content(spec, field, sets.get(name), "pretrained")
