@@ -3,7 +3,8 @@
     python -m bench.gan [mlp] [dcgan] [--times 3] [--seconds 6]
 
 For each architecture prints the median steps a second of several measurements of each, taken in turn, each
-in a process of its own; the peak of its memory; and how much of the speed that the bare arithmetic would have
+in a process of its own; milliseconds of processor time a step, of all threads, which other work on the
+machine changes less; the peak of its memory; and how much of the speed that the bare arithmetic would have
 (`bench/floor.py`). The mathematics is the same everywhere, but for the running average of `dcgan`, which the
 tutorials do not have. PyTorch comes with `pip install 'triptych[bench]'`; without it its lines are left out.
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,42 +41,53 @@ TORCH = {
     "dcgan": ("", "bfloat16", "bfloat16 fused", "bfloat16 compiled fused"),
 }
 #: Seconds in which the worker's next spare runner imports TensorFlow.
-WARM_UP = 6.0
+WARM_UP = 15.0
 TUTORIAL, FOLDER, QUEUE = "tutorials' loop", "gan.train in a folder", "gan.train through the queue"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one run; not a number where it is not known."""
+
+    speed: float = math.nan  #: steps a second
+    processor: float = math.nan  #: milliseconds of processor time a step, of all threads
+    memory: float = math.nan  #: MB at the peak
 
 
 class Stopwatch(LocalContext):
     """Asks to stop after a while, and knows the steps a second since the end of the first report."""
 
     seconds = 10.0
-    measured = 0.0
+    measured = 0.0, 0.0
 
     def __init__(self, folder: Path, data: dict[str, Path] | None = None) -> None:
         super().__init__(folder, data)
-        self.reports: list[tuple[float, int]] = []
+        self.reports: list[tuple[float, float, int]] = []
 
     def report(self, progress: Progress) -> None:
         """Notes the time as well."""
         super().report(progress)
-        self.reports.append((time.monotonic(), progress.step))
+        self.reports.append((time.monotonic(), time.process_time(), progress.step))
 
     def should_stop(self) -> StopReason | None:
         """Stops once the time is up."""
         if not self.reports or time.monotonic() - self.reports[0][0] < self.seconds:
             return None
-        (first, done), (last, steps) = self.reports[0], self.reports[-1]
-        type(self).measured = (steps - done) / (last - first)
+        seconds, processor, steps = (
+            last - first for first, last in zip(self.reports[0], self.reports[-1], strict=True)
+        )
+        type(self).measured = steps / seconds, processor / steps * 1e3
         return StopReason.CANCEL
 
 
-def in_a_folder(spec: TrainGan, seconds: float) -> float:
-    """Steps a second of `gan.train` without a stack."""
-    watch = type("Watch", (Stopwatch,), {"seconds": seconds})
+def in_a_folder(spec: TrainGan, seconds: float) -> tuple[float, float]:
+    """Steps a second of `gan.train` without a stack, and milliseconds of processor time a step."""
+    watch: type[Stopwatch] = type("Watch", (Stopwatch,), {"seconds": seconds})
     with tempfile.TemporaryDirectory(prefix="triptych-") as folder:
         try:
             run_locally(spec, Path(folder), context=watch)
         except Stopped:
-            return float(watch.measured)
+            return watch.measured
     raise RuntimeError("training ended before it was measured; give it more epochs")
 
 
@@ -95,20 +108,17 @@ def through_the_queue(client: Client, spec: TrainGan, seconds: float) -> float:
     return float((last["step"] - first["step"]) / (last["time"] - first["time"]))
 
 
-def of_process(*command: str) -> tuple[float, float]:
-    """The two numbers that a program prints last; not numbers if it fails."""
+def of_process(*command: str) -> Figures:
+    """The three numbers that a program prints last; not numbers if it fails."""
     answer = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
     if answer.returncode:
         print(f"  {' '.join(command)} does not work here: {answer.stderr.strip().splitlines()[-1][:100]}")
-        return float("nan"), float("nan")
-    first, second = answer.stdout.split()[-2:]
-    return float(first), float(second)
+        return Figures()
+    return Figures(*map(float, answer.stdout.split()[-3:]))
 
 
-def measured(
-    client: Client, architecture: str, seconds: float, again: bool
-) -> dict[str, tuple[float, float]]:
-    """Steps a second and MB of everyone, once; not a number where it is not known.
+def measured(client: Client, architecture: str, seconds: float, again: bool) -> dict[str, Figures]:
+    """The figures of everyone, once.
 
     Args:
         client: of the stack.
@@ -124,21 +134,24 @@ def measured(
         name = ", ".join(["PyTorch", *(each.split() or ["float32"])])
         found[name] = of_process("bench.torch_gan", *words, *each.split())
     found[FOLDER] = of_process("bench.gan", "--folder", *words)
-    found[QUEUE] = through_the_queue(client, SPECS[architecture], seconds), float("nan")
+    found[QUEUE] = Figures(through_the_queue(client, SPECS[architecture], seconds))
     return found
 
 
-def show(architecture: str, rounds: list[dict[str, tuple[float, float]]]) -> None:
-    operations, products = of_process("bench.floor", architecture)
+def show(architecture: str, rounds: list[dict[str, Figures]]) -> None:
+    answer = subprocess.check_output([sys.executable, "-m", "bench.floor", architecture], text=True)
+    operations, products = map(float, answer.split()[-2:])
     print(f"{architecture}, batch 128, MNIST, steps/s, median of {len(rounds)} (least to most):")
     found = {name: [each[name] for each in rounds if name in each] for name in rounds[0]}
-    medians = {name: statistics.median(speed for speed, _ in each) for name, each in found.items()}
+    medians = {name: statistics.median(one.speed for one in each) for name, each in found.items()}
     for name, speed in medians.items():
-        speeds = [speed for speed, _ in found[name]]
-        memory = statistics.median(memory for _, memory in found[name])
-        used = "" if math.isnan(memory) else f"{memory:.0f} MB"
+        speeds = [one.speed for one in found[name]]
+        processor, memory = (
+            statistics.median(getattr(one, each) for one in found[name]) for each in ("processor", "memory")
+        )
+        used = "" if math.isnan(memory) else f"{processor:7.2f} ms, {memory:4.0f} MB"
         print(
-            f"  {name:34} {speed:7.1f} ({min(speeds):.1f} to {max(speeds):.1f})   {used:>8}   "
+            f"  {name:34} {speed:7.1f} ({min(speeds):.1f} to {max(speeds):.1f})   {used:>20}   "
             f"the queue has {medians[QUEUE] / speed:5.2f} times as many"
         )
     floor = products / operations
@@ -157,8 +170,10 @@ def main() -> None:
     arguments.add_argument("--folder", nargs=2, metavar=("ARCHITECTURE", "SECONDS"), help="only this, here")
     chosen = arguments.parse_args()
     if chosen.folder:
-        speed = in_a_folder(SPECS[chosen.folder[0]], float(chosen.folder[1]))
-        print(speed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(
+            *in_a_folder(SPECS[chosen.folder[0]], float(chosen.folder[1])),
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        )
         return
     with running_stack() as client:
         time.sleep(8)  # until the spare runners are ready
@@ -166,7 +181,7 @@ def main() -> None:
             rounds = []
             for number in range(chosen.times):
                 rounds.append(measured(client, architecture, chosen.seconds, again=number > 0))
-                print("  " + ", ".join(f"{speed:.1f}" for speed, _ in rounds[-1].values()), flush=True)
+                print("  " + ", ".join(f"{one.speed:.1f}" for one in rounds[-1].values()), flush=True)
             show(architecture, rounds)
 
 

@@ -2,8 +2,9 @@
 
 The same mathematics as `gan.train`: networks, batches, losses, Adam, and of `dcgan` the running average. The
 words are `bfloat16` (autocast, in the memory format `channels_last`), `compiled` (torch.compile) and `fused`
-(Adam in one kernel, which is not PyTorch's default on a CPU). Prints steps a second after a warm-up, and the
-peak of the process's memory in MB. A process of its own, so that two libraries do not share threads.
+(Adam in one kernel, which is not PyTorch's default on a CPU). Prints steps a second after a warm-up,
+milliseconds of processor time a step, of all threads, and the peak of the process's memory in MB. A process
+of its own, so that two libraries do not share threads.
 """
 
 import resource
@@ -138,19 +139,19 @@ def floats_of(network: nn.Module) -> list[torch.Tensor]:
     return [each for each in network.state_dict().values() if each.is_floating_point()]
 
 
-def steps_per_second(training: TorchGan, seconds: float, warm_up: int = 10) -> float:
-    """Steps a second of the loop, after a warm-up."""
-    steps, began = 0, 0.0
+def speed(training: TorchGan, seconds: float, warm_up: int = 10) -> tuple[float, float]:
+    """Steps a second of the loop, after a warm-up, and milliseconds of processor time a step."""
+    steps, began, processor = -warm_up, 0.0, 0.0
     for batch in training.batches():
         training.step(batch)
         steps += 1
-        if steps == warm_up:
-            began = time.monotonic()
-        if steps > warm_up and time.monotonic() - began > seconds:
+        if steps == 0:
+            began, processor = time.monotonic(), time.process_time()
+        if steps > 0 and time.monotonic() - began > seconds:
             break
-    return (steps - warm_up) / (time.monotonic() - began)
+    return steps / (time.monotonic() - began), (time.process_time() - processor) / steps * 1e3
 
 
 if __name__ == "__main__":
-    speed = steps_per_second(TorchGan(sys.argv[1], sys.argv[3:]), float(sys.argv[2]))
-    print(speed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    found = speed(TorchGan(sys.argv[1], sys.argv[3:]), float(sys.argv[2]))
+    print(*found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

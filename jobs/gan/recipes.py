@@ -66,7 +66,7 @@ RECIPES: Mapping[Architecture, Recipe] = {
     "dcgan": Recipe(
         steps=6_000,
         batch_size=128,
-        learning_rate=4e-4,
+        learning_rate=5e-4,
         beta_1=0.5,
         beta_2=0.999,
         loss="cross_entropy",
