@@ -50,7 +50,8 @@ class Graph:
 
     def embeddings(self, normalize: bool) -> Any:
         """A model with the mean of the last hidden states over each text's tokens, float32 (batch, hidden)."""
-        ops, hidden = self._ops, self._embedded()
+        ops = self._ops
+        hidden = self._embedded()
         for block in self._blocks():
             hidden = self._block(block, hidden)
         there = ops.unsqueeze(ops.convert(self._there(), "f32"), [1])  # (batch, 1, width)
