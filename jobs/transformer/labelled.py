@@ -1,7 +1,7 @@
 """Texts with their classes: from a file or a spec, checked row by row."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -54,7 +54,45 @@ def of_file(path: Path, name: str, text_column: str, label_column: str, unlabell
         BadInput: no such column, no row of use, or one without a label that is not to be skipped.
     """
     pairs = zip(rows(path, text_column), rows(path, label_column), strict=True)
-    return _collected(pairs, name, label_column, unlabelled)
+    texts, labels, left_out = _collected(pairs, name, label_column, unlabelled)
+    return numbered(texts, labels, left_out)
+
+
+def of_classes(
+    path: Path,
+    name: str,
+    text_column: str,
+    label_column: str,
+    unlabelled: str,
+    unknown: str,
+    classes: Sequence[str],
+) -> Labelled:
+    """The rows of a file that have a text, and a label that a model has a class for.
+
+    Args:
+        path: a file of texts.
+        name: of the data set, for errors.
+        text_column: holds the texts.
+        label_column: holds the labels, text or numbers.
+        unlabelled: `refuse` or `skip` rows without a label.
+        unknown: `refuse` or `skip` rows with a label that is no class.
+        classes: names of the model's classes, by number.
+
+    Raises:
+        BadInput: no such column, no row of use, or one that is not to be skipped.
+    """
+    pairs = zip(rows(path, text_column), rows(path, label_column), strict=True)
+    texts, labels, left_out = _collected(pairs, name, label_column, unlabelled)
+    strange = Counter(label for label in labels if label not in classes)
+    if strange and (unknown == "refuse" or len(strange) == len(set(labels))):
+        named = ", ".join(f"{label!r} ({count} rows)" for label, count in strange.most_common(5))
+        raise BadInput(
+            f"{name!r} has labels that the model has no class for: {named}; its classes are "
+            f"{', '.join(classes)}; rename them, or say unknown='skip' to leave such rows out"
+        )
+    kept = [(text, label) for text, label in zip(texts, labels, strict=True) if label in classes]
+    left_out |= {f"unknown label: {label}": count for label, count in strange.items()}
+    return numbered([text for text, _ in kept], [label for _, label in kept], left_out, tuple(classes))
 
 
 def of_texts(texts: tuple[str, ...], labels: tuple[str, ...]) -> Labelled:
@@ -64,7 +102,7 @@ def of_texts(texts: tuple[str, ...], labels: tuple[str, ...]) -> Labelled:
         BadInput: a text or a label is empty.
     """
     pairs = ((row_of(text), row_of(label)) for text, label in zip(texts, labels, strict=True))
-    return _collected(pairs, "texts", "labels", "refuse")
+    return numbered(*_collected(pairs, "texts", "labels", "refuse"))
 
 
 def numbered(
@@ -76,7 +114,9 @@ def numbered(
     return Labelled(texts, np.array([numbers[label] for label in labels], np.int32), names, left_out)
 
 
-def _collected(pairs: Iterator[tuple[Row, Row]], name: str, column: str, unlabelled: str) -> Labelled:
+def _collected(
+    pairs: Iterator[tuple[Row, Row]], name: str, column: str, unlabelled: str
+) -> tuple[list[str], list[str], dict[str, int]]:
     texts: list[str] = []
     labels: list[str] = []
     left_out: Counter[str] = Counter()
@@ -97,7 +137,7 @@ def _collected(pairs: Iterator[tuple[Row, Row]], name: str, column: str, unlabel
         raise BadInput(
             f"{name!r} has no row with both a text and a label ({column!r}): nothing to learn from"
         )
-    return numbered(texts, labels, left_out)
+    return texts, labels, dict(left_out)
 
 
 def _all_numbers(labels: list[str]) -> bool:

@@ -1,0 +1,72 @@
+"""Measures a classifier on a labelled file."""
+
+import json
+
+import numpy as np
+
+from jobs.context import JobContext, Progress
+from jobs.datasets import texts as text_sets
+from jobs.errors import Stopped
+from jobs.transformer.charts import confusion_matrix, reliability_diagram
+from jobs.transformer.engine import Choice, classifying
+from jobs.transformer.labelled import Labelled, of_classes
+from jobs.transformer.lengths import batches_of
+from jobs.transformer.models import Loaded, load_classifier
+from jobs.transformer.scores import probabilities_of, reliability, scores_of
+from jobs.transformer.sources import checkpoint_of
+from jobs.transformer.tokens import BLOCK, Array, Tokenizer, padded
+from jobs.transformer.uses import EvaluateClassifier, TextEvaluation
+
+
+def run(spec: EvaluateClassifier, context: JobContext) -> TextEvaluation:
+    """Saves `evaluation.json`, `confusion.png` and `calibration.png`.
+
+    Raises:
+        BadInput: the model has no head, or the file no rows that it can be measured on.
+        Stopped: asked to stop; it begins anew then, as nothing takes long.
+    """
+    folder = checkpoint_of(spec.model, spec.pretrained or "", context)
+    loaded, class_names = load_classifier(folder)
+    tokenizer = Tokenizer(folder, spec.max_length)
+    name = spec.dataset or ""
+    data = of_classes(
+        text_sets.file_of(name, context),
+        name,
+        spec.text_column,
+        spec.label_column,
+        spec.unlabelled,
+        spec.unknown,
+        class_names,
+    )
+    logits = _logits(spec, loaded, tokenizer, data, context)
+    scores = scores_of(logits, data.labels, class_names)
+    result = TextEvaluation(scores=scores, left_out=dict(data.left_out))
+    matrix = confusion_matrix(np.array(scores.confusion), class_names, f"{scores.rows:,} texts of {name}")
+    diagram = reliability_diagram(*reliability(probabilities_of(logits), data.labels))
+    context.save_artifact("confusion.png", matrix)
+    context.save_artifact("calibration.png", diagram)
+    context.save_artifact("evaluation.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
+    return result
+
+
+def _logits(
+    spec: EvaluateClassifier, loaded: Loaded, tokenizer: Tokenizer, data: Labelled, context: JobContext
+) -> Array:
+    """Of all texts, float32 (texts, classes)."""
+    tokens = [
+        ids
+        for first in range(0, len(data.texts), BLOCK)
+        for ids in tokenizer.ids(data.texts[first : first + BLOCK])
+    ]
+    order = list(batches_of(np.array([len(each) for each in tokens], np.int32), spec.batch_size))
+    batches = (padded([tokens[row] for row in rows], tokenizer.pad) for rows in order)
+    engine = classifying(loaded, Choice.of(precision=spec.precision))
+    found, done = [], 0
+    for rows, logits in zip(order, engine.run(batches), strict=True):
+        found.append(logits)
+        done += len(rows)
+        context.report(Progress(done, len(tokens), f"text {done:,}/{len(tokens):,}"))
+        if done < len(tokens) and (reason := context.should_stop()) is not None:
+            raise Stopped(f"stopped at text {done} of {len(tokens)}: {reason}")
+    in_order: Array = np.concatenate(found)[np.argsort(np.concatenate(order), kind="stable")]
+    return in_order
