@@ -49,7 +49,7 @@ class Graph:
         return self._model(self._dense(self._classifier.output_dense, activation(pooled)))
 
     def embeddings(self, normalize: bool) -> Any:
-        """A model with the mean of the last hidden states over each text's tokens, float32 (batch, hidden)."""
+        """A model with the mean over each text of its last hidden states, float32 (batch, hidden)."""
         ops = self._ops
         hidden = self._embedded()
         for block in self._blocks():
