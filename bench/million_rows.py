@@ -2,8 +2,8 @@
 
     python -m bench.million_rows [ROWS]
 
-A model of some thousand weights, so that what is measured is everything around it: reading, tokenising, sorting,
-writing. Prints the highest resident memory of the process above what it had once TensorFlow,
+A model of some thousand weights, so that what is measured is everything around it: reading, tokenising,
+sorting, writing. Prints the highest resident memory of the process above what it had once TensorFlow,
 the model and the engine were loaded, for a tenth of the rows and for all of them.
 """
 
