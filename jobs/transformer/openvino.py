@@ -14,7 +14,7 @@ _TELEMETRY = "openvino_telemetry"
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 
 
-def _import_silently() -> Any:
+def quiet_import() -> Any:
     """OpenVINO, without its telemetry.
 
     Importing it would write an identifier into the home folder and send a message to its makers. It goes
@@ -42,7 +42,7 @@ class OpenVino:
     """
 
     def __init__(self, build: Callable[[Any], Any], precision: str) -> None:
-        openvino = _import_silently()
+        openvino = quiet_import()
         threads = machine.threads()
         settings = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
