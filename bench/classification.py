@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 #: Rows classified. The pipeline takes its texts one by one, so it gets fewer of the same.
-ROWS, PIPELINE_ROWS = 8_192, 1_024
+ROWS, PIPELINE_ROWS = 4_096, 512
 MAX_LENGTH, BATCH = 128, 64
 OURS = ("openvino bfloat16", "openvino float32", "tensorflow bfloat16", "tensorflow float32")
 TORCH = ("bfloat16", "autocast", "float32", "pipeline")

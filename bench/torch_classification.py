@@ -16,7 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 from bench.classification import BATCH, MAX_LENGTH, PIPELINE_ROWS
 
-WARM_UP = 128
+WARM_UP = 64
 
 
 def by_length(texts: list[str], way: str, folder: Path) -> float:
