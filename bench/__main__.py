@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MEASUREMENTS = ("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records")
+MEASUREMENTS = ("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records", "slots")
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"== {name}", flush=True)

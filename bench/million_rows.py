@@ -81,8 +81,7 @@ def classify(folder: Path, source: Path) -> None:
         classes = ("bad", "good")
         classifier = models.load(encoder, len(classes)).classifier
         export(classifier, encoder, model, classes, Card("", "", {}, classes, {}, {}, {}, MAX_LENGTH))
-    loaded, _ = models.load_classifier(model)
-    engine = classifying(loaded, Choice.of())
+    engine = classifying(models.load(model, 2), Choice.of())
     list(engine.run([(np.ones((BATCH, MAX_LENGTH), np.int32), np.full(BATCH, MAX_LENGTH, np.int32))]))
     before = psutil.Process().memory_info().rss
     spec = ClassifyTexts(pretrained=str(model), dataset="texts", max_length=MAX_LENGTH, batch_size=BATCH)

@@ -1,13 +1,20 @@
 """The model and the texts that a job asks about."""
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from jobs.context import JobContext
 from jobs.datasets import texts as text_sets
 from jobs.errors import BadInput
+from jobs.pretrained import CONFIG, WEIGHTS
+from jobs.transformer.export import labels_of
+from jobs.transformer.hugging_face import FAMILIES
+from jobs.transformer.models import family_of
 from jobs.transformer.rows import Row, row_of, rows
 from jobs.transformer.sources import checkpoint_of
 from jobs.transformer.uses import Asking, ClassifyTexts, EmbedTexts
@@ -57,3 +64,30 @@ def model_folder(spec: Asking[Any], context: JobContext) -> Path:
         BadInput: it cannot be had here; the text says what to do.
     """
     return checkpoint_of(spec.model, spec.pretrained or "", context)
+
+
+def class_names_of(folder: Path) -> tuple[str, ...]:
+    """The classes of a checkpoint, by number.
+
+    Raises:
+        BadInput: it tells none apart, or more or fewer than its config.json names.
+    """
+    head = list(FAMILIES[family_of(folder)].head)[-1] + ".weight"
+    try:
+        with safe_open(folder / WEIGHTS, framework="numpy") as file:
+            count = file.get_slice(head).get_shape()[0] if head in file.keys() else 0  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"the weights of {folder.name} cannot be read ({error}); save them again") from error
+    if not count:
+        raise BadInput(
+            f"{folder.name} has no head that tells classes apart; fine-tune it first with "
+            "transformer.finetune, and give that job as 'model'"
+        )
+    # Two classes that have no names of their own are not in config.json.
+    names = labels_of(json.loads((folder / CONFIG).read_text())) or [f"LABEL_{n}" for n in range(count)]
+    if len(names) != count:
+        raise BadInput(
+            f"the head of {folder.name} has {count} outputs, and its config.json names {len(names)} classes; "
+            "mend its id2label"
+        )
+    return tuple(names)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 from jobs.context import JobContext
 from jobs.transformer import predictions
-from jobs.transformer.asked import Rows, model_folder
+from jobs.transformer.asked import Rows, class_names_of, model_folder
 from jobs.transformer.bulk import Bulk
 from jobs.transformer.engine import Choice, classifying
-from jobs.transformer.models import class_names_of, load
+from jobs.transformer.models import load
 from jobs.transformer.predictions import PredictionShard
 from jobs.transformer.tokens import Array, Tokenizer
 from jobs.transformer.uses import Classification, ClassifyTexts

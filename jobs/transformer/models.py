@@ -8,11 +8,9 @@ from typing import Any
 
 import keras
 import keras_hub
-from safetensors import SafetensorError, safe_open
 
 from jobs.errors import BadInput
-from jobs.transformer.export import WEIGHTS, labels_of, load_head
-from jobs.transformer.hugging_face import FAMILIES
+from jobs.transformer.export import load_head
 
 #: By `model_type`, as config.json has it: the class of the classifier, whose backbone reads the folder.
 CLASSIFIERS: Mapping[str, Any] = {
@@ -56,45 +54,6 @@ def load(folder: Path, classes: int, seed: int = 0) -> Loaded:
     backbone = kind.backbone_cls.from_preset(str(folder))
     classifier = kind(backbone=backbone, num_classes=classes, preprocessor=None)
     return Loaded(family, classifier, load_head(family, classifier, folder))
-
-
-def load_classifier(folder: Path) -> tuple[Loaded, tuple[str, ...]]:
-    """Reads a classifier that has been trained, and the names of its classes.
-
-    Raises:
-        BadInput: the folder holds no checkpoint, or one without a head.
-    """
-    names = class_names_of(folder)
-    return load(folder, len(names)), names
-
-
-def class_names_of(folder: Path) -> tuple[str, ...]:
-    """The classes of a checkpoint, by number.
-
-    Raises:
-        BadInput: it tells none apart, or more or fewer than its config.json names.
-    """
-    head = list(FAMILIES[family_of(folder)].head)[-1] + ".weight"
-    try:
-        with safe_open(folder / WEIGHTS, framework="numpy") as file:
-            count = file.get_slice(head).get_shape()[0] if head in file.keys() else 0  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise BadInput(f"the weights of {folder.name} cannot be read ({error}); save them again") from error
-    if not count:
-        raise BadInput(
-            f"{folder.name} is an encoder without a head that tells classes apart; fine-tune it first, with "
-            "transformer.finetune, and give that job as 'model'"
-        )
-    # Two classes that have no names of their own are not in config.json.
-    names = labels_of(json.loads((folder / "config.json").read_text())) or [
-        f"LABEL_{n}" for n in range(count)
-    ]
-    if len(names) != count:
-        raise BadInput(
-            f"the head of {folder.name} has {count} outputs, and its config.json names {len(names)} classes; "
-            "mend its id2label"
-        )
-    return tuple(names)
 
 
 def family_of(folder: Path) -> str:

@@ -227,7 +227,7 @@ def test_an_output_is_all_of_one_engine(
 def test_a_model_without_a_head_is_refused(home: Path) -> None:
     job = spec(model=None, pretrained=str(home / "encoder"), texts=["a"])
     with pytest.raises(
-        BadInput, match=r"encoder without a head .* fine-tune it first, with transformer\.finetune"
+        BadInput, match=r"encoder has no head .* fine-tune it first with transformer\.finetune"
     ):
         run_locally(job, home / "headless")
 
