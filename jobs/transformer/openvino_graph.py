@@ -4,7 +4,6 @@ The same mathematics as KerasHub's, for all of its families. OpenVINO finds neit
 attention in the graph that KerasHub leaves in TensorFlow; here it is told (docs/decisions.md).
 """
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,13 +105,10 @@ class Graph:
     def _attention(self, query: Any, key: Any, value: Any) -> Any:
         """Softmax of the scaled products, times the values: (batch, heads, width, size) in, heads joined."""
         ops = self._ops
-        if os.environ.get("SDPA"):
-            found = ops.scaled_dot_product_attention(query, key, value, self._bias())
-        else:
-            size = self._backbone.hidden_dim // self._backbone.num_heads
-            scaled = ops.multiply(query, self._constant(np.float32(size**-0.5)))
-            scores = ops.add(ops.matmul(scaled, key, False, True), self._bias())
-            found = ops.matmul(ops.softmax(scores, -1), value, False, False)
+        size = self._backbone.hidden_dim // self._backbone.num_heads
+        scaled = ops.multiply(query, self._constant(np.float32(size**-0.5)))
+        scores = ops.add(ops.matmul(scaled, key, False, True), self._bias())
+        found = ops.matmul(ops.softmax(scores, -1), value, False, False)
         joined = ops.transpose(found, self._integers([0, 2, 1, 3]))
         return ops.reshape(joined, self._integers([0, 0, self._backbone.hidden_dim]), special_zero=True)
 
