@@ -27,7 +27,7 @@ def batches() -> list[engine.Batch]:
     """Batches of different sizes and widths, with texts of one token and texts without padding."""
     draws = np.random.default_rng(0)
     found = []
-    for size, width in ((3, 6), (1, 1), (5, 4)):
+    for size, width in ((3, 6), (1, 2), (5, 4)):
         lengths = draws.integers(1, width + 1, size).astype(np.int32)
         lengths[0] = width
         tokens = draws.integers(1, VOCABULARY, (size, width)).astype(np.int32)
