@@ -99,8 +99,8 @@ def _parquet() -> Any:
         from pyarrow import parquet
     except ImportError:  # a client alone does not bring it
         raise BadInput(
-            "a Parquet file is read with the package pyarrow, which is not installed here: pip install pyarrow, "
-            "or give the texts as .csv or .jsonl"
+            "a Parquet file is read with the package pyarrow, which is not installed here: pip install "
+            "pyarrow, or give the texts as .csv or .jsonl"
         ) from None
     return parquet
 
