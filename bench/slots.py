@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jobs.context import Progress
 from jobs.gan.spec import TrainGan
 from scheduler.settings import WorkerSettings
 from tests.cluster import Cluster, cluster
@@ -31,6 +32,8 @@ CORES = 2
 
 _BARE = "import sys; from bench.slots import bare; bare(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
 
+_TIMES = "times.jsonl"
+
 Report = dict[str, Any]
 
 
@@ -43,9 +46,17 @@ def spec(architecture: str, seed: int) -> TrainGan:
 
 def bare(architecture: str, folder: str, seed: int) -> None:
     """What one bare process runs."""
-    from jobs.local import run_locally
+    from jobs.local import LocalContext, run_locally
 
-    run_locally(spec(architecture, seed), Path(folder))
+    class Timed(LocalContext):
+        """Says when each report came, as a worker's context does."""
+
+        def report(self, progress: Progress) -> None:
+            super().report(progress)
+            with (Path(folder) / _TIMES).open("a") as file:
+                file.write(json.dumps({"step": progress.step, "time": time.time()}) + "\n")
+
+    run_locally(spec(architecture, seed), Path(folder), context=Timed)
 
 
 def of_slots(servers: Cluster, architecture: str, slots: int) -> float:
@@ -86,8 +97,8 @@ def of_processes(architecture: str) -> float:
 
 
 def reports(folder: Path) -> list[Report]:
-    """All whole lines of a job's metrics."""
-    path = folder / "metrics.jsonl"
+    """All whole lines of a bare process."""
+    path = folder / _TIMES
     text = path.read_text() if path.exists() else ""
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
