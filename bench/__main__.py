@@ -3,7 +3,15 @@
 import subprocess
 import sys
 
-MEASUREMENTS = ("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records")
+MEASUREMENTS = (
+    "overhead",
+    "gan",
+    "autoencoder",
+    "checkpoints",
+    "recovery",
+    "records",
+    "transformer_training",
+)
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"== {name}", flush=True)
