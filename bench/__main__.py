@@ -5,7 +5,7 @@ import sys
 
 MEASUREMENTS = (
     *("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records", "slots"),
-    *("classification", "million_rows"),
+    *("transformer_training", "finetuning", "classification", "million_rows"),
 )
 
 for name in sys.argv[1:] or MEASUREMENTS:
