@@ -14,7 +14,7 @@ LABELS = ("positive", "negative")
 
 @pytest.fixture(scope="module")
 def trained(stack: object) -> Job[FineTuneResult]:
-    spec = FineTune(texts=SENTENCES, labels=LABELS, epochs=12, warmup=0, learning_rate=2e-4)
+    spec = FineTune(texts=SENTENCES, labels=LABELS, epochs=8, warmup=0, learning_rate=3e-4)
     return Client().submit(spec).watch(280)
 
 
