@@ -1,143 +1,98 @@
-"""Training speed of the classic GAN: the loop of the tutorials against `gan.train`, side by side.
+"""Training speed of GANs: the loop of the tutorials, PyTorch, and `gan.train`, side by side.
 
-    python -m bench.gan
+    python -m bench.gan [mlp] [dcgan] [--times 3] [--seconds 6]
 
-prints the median of five measurements of each, taken in turn, and their ratio.
+For each architecture prints the median steps a second of several measurements of each, taken in turn, each
+in a process of its own; milliseconds of processor time a step, of all threads, which other work on the
+machine changes less; the peak of its memory; and how much of the speed that the bare arithmetic would have
+(`bench/floor.py`). The mathematics is the same everywhere, but for the running average of `dcgan`, which the
+tutorials do not have. PyTorch comes with `pip install 'triptych[bench]'`; without it its lines are left out.
 """
 
-import os
+import argparse
+import math
+import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
 
 from bench.stack import running_stack
 from jobs.context import Progress, StopReason
-from jobs.datasets import named
 from jobs.errors import Stopped
-from jobs.gan.networks import build_discriminator, build_generator
-from jobs.gan.recipes import recipe
 from jobs.gan.spec import TrainGan
 from jobs.local import LocalContext, run_locally
 from scheduler import Client
 
-#: The same data, networks, optimizers, batch and losses on both sides.
-SPEC = TrainGan(
-    architecture="mlp",
-    dataset="mnist-5k",
-    average=0.0,
-    epochs=100_000,
-    sample_every=1_000,
-    checkpoint_seconds=5,
-)
+#: Reports, pictures and checkpoints included, more often than by default; no measurements of quality.
+COMMON = {"dataset": "mnist-5k", "epochs": 100_000, "sample_every": 1_000, "checkpoint_seconds": 5}
+SPECS = {
+    "mlp": TrainGan.model_validate({"architecture": "mlp", "average": 0.0, **COMMON}),
+    "dcgan": TrainGan.model_validate({"architecture": "dcgan", "judge_every": 0, **COMMON}),
+}
 
-
+#: Words for `bench/torch_gan.py`, by architecture.
+TORCH = {
+    "mlp": ("", "fused", "compiled fused"),
+    "dcgan": ("", "bfloat16", "bfloat16 fused", "bfloat16 compiled fused"),
+}
 #: Seconds in which the worker's next spare runner imports TensorFlow.
-WARM_UP = 6.0
+WARM_UP = 15.0
+TUTORIAL, FOLDER, QUEUE = "tutorials' loop", "gan.train in a folder", "gan.train through the queue"
 
 
-class TutorialGan:
-    """The loop of the widespread Keras tutorials: `predict` and `train_on_batch`, one step at a time.
+@dataclass(frozen=True)
+class Figures:
+    """Of one run; not a number where it is not known."""
 
-    A step updates the discriminator once, on a batch of real and a batch of generated images, and then
-    the generator through the combined model, in which the discriminator is frozen.
-
-    Args:
-        spec: its networks, optimizers and batch size are used.
-    """
-
-    def __init__(self, spec: TrainGan) -> None:
-        self.batch = recipe(spec).batch_size
-        self.latent_dim = spec.latent_dim
-        data = named.load(spec.dataset)
-        self.images = data.images.astype(np.float32) / 127.5 - 1.0
-        self.generator = build_generator(spec, data.shape)
-        logits = build_discriminator(spec, data.shape)
-        probability = keras.layers.Activation("sigmoid")(logits.output)
-        self.discriminator = keras.Model(logits.input, probability)
-        self.discriminator.compile(adam(spec), "binary_crossentropy")
-        latents = keras.Input((spec.latent_dim,))
-        self.combined = keras.Model(latents, self.discriminator(self.generator(latents)))
-        self.combined.compile(adam(spec), "binary_crossentropy")
-        self.random = np.random.default_rng(spec.seed)
-
-    def step(self) -> None:
-        """One step of the tutorial."""
-        rows = self.random.integers(0, len(self.images), self.batch)
-        fake = self.generator.predict(self.latents(), verbose=0)
-        images = np.concatenate([self.images[rows], fake])
-        labels = np.concatenate([np.ones((self.batch, 1)), np.zeros((self.batch, 1))])
-        # Keras 3 looks at `trainable` when it traces, so the freezing of the tutorials, once before the
-        # combined model is compiled, would stop the discriminator for good.
-        self.discriminator.trainable = True
-        self.discriminator.train_on_batch(images, labels)
-        self.discriminator.trainable = False
-        self.combined.train_on_batch(self.latents(), np.ones((self.batch, 1)))
-
-    def latents(self) -> np.ndarray:
-        """Standard normal numbers, (batch, latent_dim)."""
-        return self.random.standard_normal((self.batch, self.latent_dim))
+    speed: float = math.nan  #: steps a second
+    processor: float = math.nan  #: milliseconds of processor time a step, of all threads
+    memory: float = math.nan  #: MB at the peak
 
 
 class Stopwatch(LocalContext):
     """Asks to stop after a while, and knows the steps a second since the end of the first report."""
 
     seconds = 10.0
+    measured = 0.0, 0.0
 
     def __init__(self, folder: Path, data: dict[str, Path] | None = None) -> None:
         super().__init__(folder, data)
-        self.reports: list[tuple[float, int]] = []
+        self.reports: list[tuple[float, float, int]] = []
 
     def report(self, progress: Progress) -> None:
         """Notes the time as well."""
         super().report(progress)
-        self.reports.append((time.monotonic(), progress.step))
+        self.reports.append((time.monotonic(), time.process_time(), progress.step))
 
     def should_stop(self) -> StopReason | None:
         """Stops once the time is up."""
         if not self.reports or time.monotonic() - self.reports[0][0] < self.seconds:
             return None
-        (first, done), (last, steps) = self.reports[0], self.reports[-1]
-        type(self).measured = (steps - done) / (last - first)
+        seconds, processor, steps = (
+            last - first for first, last in zip(self.reports[0], self.reports[-1], strict=True)
+        )
+        type(self).measured = steps / seconds, processor / steps * 1e3
         return StopReason.CANCEL
 
-    measured = 0.0
 
-
-def adam(spec: TrainGan) -> keras.optimizers.Adam:
-    return keras.optimizers.Adam(recipe(spec).learning_rate, recipe(spec).beta_1)
-
-
-def tutorial_steps_per_second(spec: TrainGan = SPEC, seconds: float = 10.0) -> float:
-    """Steps a second of the tutorial's loop, after a warm-up."""
-    tutorial = TutorialGan(spec)
-    for _ in range(3):
-        tutorial.step()
-    started, steps = time.monotonic(), 0
-    while time.monotonic() - started < seconds:
-        tutorial.step()
-        steps += 1
-    return steps / (time.monotonic() - started)
-
-
-def triptych_steps_per_second(spec: TrainGan = SPEC, seconds: float = 10.0) -> float:
-    """Steps a second of `gan.train` in a folder: reports, sample pictures and checkpoints included."""
-    watch = type("Watch", (Stopwatch,), {"seconds": seconds})
+def in_a_folder(spec: TrainGan, seconds: float) -> tuple[float, float]:
+    """Steps a second of `gan.train` without a stack, and milliseconds of processor time a step."""
+    watch: type[Stopwatch] = type("Watch", (Stopwatch,), {"seconds": seconds})
     with tempfile.TemporaryDirectory(prefix="triptych-") as folder:
         try:
             run_locally(spec, Path(folder), context=watch)
         except Stopped:
-            return float(watch.measured)
+            return watch.measured
     raise RuntimeError("training ended before it was measured; give it more epochs")
 
 
-def queue_steps_per_second(client: Client, spec: TrainGan = SPEC, seconds: float = 10.0) -> float:
-    """Steps a second of a job on a worker, by its own reports: progress, pictures, checkpoints included."""
+def through_the_queue(client: Client, spec: TrainGan, seconds: float) -> float:
+    """Steps a second of a job on a worker, by its own reports."""
     job = client.submit(spec)
     try:
         while job.progress is None:
@@ -150,27 +105,84 @@ def queue_steps_per_second(client: Client, spec: TrainGan = SPEC, seconds: float
     reports = job.metrics()
     last = reports[-1]
     first = next(report for report in reports if report["time"] > last["time"] - seconds)
-    return (last["step"] - first["step"]) / (last["time"] - first["time"])
+    return float((last["step"] - first["step"]) / (last["time"] - first["time"]))
 
 
-def main(times: int = 5, seconds: float = 8.0) -> None:
-    tutorial, local, queue = [], [], []
+def of_process(*command: str) -> Figures:
+    """The three numbers that a program prints last; not numbers if it fails."""
+    answer = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        print(f"  {' '.join(command)} does not work here: {answer.stderr.strip().splitlines()[-1][:100]}")
+        return Figures()
+    return Figures(*map(float, answer.stdout.split()[-3:]))
+
+
+def measured(client: Client, architecture: str, seconds: float, again: bool) -> dict[str, Figures]:
+    """The figures of everyone, once.
+
+    Args:
+        client: of the stack.
+        architecture: what is trained.
+        seconds: that each is measured for, after its warm-up.
+        again: leaves out what takes a minute to compile.
+    """
+    words = [architecture, str(seconds)]
+    found = {TUTORIAL: of_process("bench.tutorial_gan", *words)}
+    for each in TORCH[architecture] if find_spec("torch") else ():
+        if again and "compiled" in each:
+            continue
+        name = ", ".join(["PyTorch", *(each.split() or ["float32"])])
+        found[name] = of_process("bench.torch_gan", *words, *each.split())
+    found[FOLDER] = of_process("bench.gan", "--folder", *words)
+    found[QUEUE] = Figures(through_the_queue(client, SPECS[architecture], seconds))
+    return found
+
+
+def show(architecture: str, rounds: list[dict[str, Figures]]) -> None:
+    answer = subprocess.check_output([sys.executable, "-m", "bench.floor", architecture], text=True)
+    operations, products = map(float, answer.split()[-2:])
+    print(f"{architecture}, batch 128, MNIST, steps/s, median of {len(rounds)} (least to most):")
+    found = {name: [each[name] for each in rounds if name in each] for name in rounds[0]}
+    medians = {name: statistics.median(one.speed for one in each) for name, each in found.items()}
+    for name, speed in medians.items():
+        speeds = [one.speed for one in found[name]]
+        processor, memory = (
+            statistics.median(getattr(one, each) for one in found[name]) for each in ("processor", "memory")
+        )
+        used = "" if math.isnan(memory) else f"{processor:7.2f} ms, {memory:4.0f} MB"
+        print(
+            f"  {name:34} {speed:7.1f} ({min(speeds):.1f} to {max(speeds):.1f})   {used:>20}   "
+            f"the queue has {medians[QUEUE] / speed:5.2f} times as many"
+        )
+    floor = products / operations
+    print(
+        f"  arithmetic: {operations:.2f} GFLOP a step, products of matrices {products:.0f} GFLOP/s, so at "
+        f"most {floor:.1f} steps/s; through the queue {medians[QUEUE] / floor:.0%} of that",
+        flush=True,
+    )
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m bench.gan")
+    arguments.add_argument("architectures", nargs="*", default=list(SPECS), metavar="mlp|dcgan")
+    arguments.add_argument("--times", type=int, default=3)
+    arguments.add_argument("--seconds", type=float, default=6.0)
+    arguments.add_argument("--folder", nargs=2, metavar=("ARCHITECTURE", "SECONDS"), help="only this, here")
+    chosen = arguments.parse_args()
+    if chosen.folder:
+        print(
+            *in_a_folder(SPECS[chosen.folder[0]], float(chosen.folder[1])),
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        )
+        return
     with running_stack() as client:
         time.sleep(8)  # until the spare runners are ready
-        for _ in range(times):
-            tutorial.append(tutorial_steps_per_second(seconds=seconds))
-            local.append(triptych_steps_per_second(seconds=seconds))
-            queue.append(queue_steps_per_second(client, seconds=seconds))
-            newest = tutorial[-1], local[-1], queue[-1]
-            print(
-                "  tutorial {:.1f}, in a folder {:.0f}, through the queue {:.0f}".format(*newest), flush=True
-            )
-    slow = statistics.median(tutorial)
-    print(f"classic GAN, batch {recipe(SPEC).batch_size}, the same mathematics, steps/s, median of {times}:")
-    print(f"  tutorial's loop                {slow:8.1f}")
-    for name, measured in (("gan.train in a folder", local), ("gan.train through the queue", queue)):
-        fast = statistics.median(measured)
-        print(f"  {name:30} {fast:8.1f}   {fast / slow:5.1f} times the tutorial's")
+        for architecture in chosen.architectures:
+            rounds = []
+            for number in range(chosen.times):
+                rounds.append(measured(client, architecture, chosen.seconds, again=number > 0))
+                print("  " + ", ".join(f"{one.speed:.1f}" for one in rounds[-1].values()), flush=True)
+            show(architecture, rounds)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from bench.gan import TutorialGan
+from bench.tutorial_gan import TutorialGan
 from jobs.datasets import named
 from jobs.gan.evaluate import classes, distances
 from jobs.gan.features import feature_network

@@ -20,9 +20,14 @@ def description() -> dict[str, str]:
     return {"threads": str(threads()), "processor": _processor()}
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def has_bfloat16() -> bool:
     """Whether this processor, or a GPU, multiplies bfloat16 faster than float32."""
-    if tf.config.list_physical_devices("GPU"):
+    if has_gpu():
         return True
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_processor().split())
 

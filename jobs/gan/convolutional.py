@@ -5,6 +5,7 @@ other way. Sides that no such doubling reaches are cut from the next larger ones
 """
 
 import math
+from typing import Any
 
 import keras
 
@@ -24,7 +25,9 @@ def halvings(shape: Shape) -> int:
     return max(FEWEST, math.ceil(math.log2(max(shape[:2]) / LARGEST_GRID)))
 
 
-def build_generator(recipe: Recipe, latent_dim: int, shape: Shape, classes: int, dtype: str) -> keras.Model:
+def build_generator(
+    recipe: Recipe, latent_dim: int, shape: Shape, classes: int, dtype: str, kit: Any
+) -> keras.Model:
     """From latents (batch, latent_dim) to images (batch, height, width, channels) in [-1, 1].
 
     Args:
@@ -33,6 +36,7 @@ def build_generator(recipe: Recipe, latent_dim: int, shape: Shape, classes: int,
         shape: of the images.
         classes: of a conditional one, else 0.
         dtype: Keras's policy for what it calculates in; weights and images are float32.
+        kit: where convolutions and batch normalisation come from: `keras.layers`, or `jobs.gan.lean`.
     """
     layers = keras.layers
     latents = keras.Input((latent_dim,), name="latents")
@@ -43,13 +47,13 @@ def build_generator(recipe: Recipe, latent_dim: int, shape: Shape, classes: int,
     hidden = layers.Dense(rows * columns * width, use_bias=False, dtype=dtype, name="project")(hidden)
     hidden = layers.Reshape((rows, columns, width), name="grid")(hidden)
     for number in range(count - 1):
-        hidden = normalised(hidden, dtype, f"norm_{number}")
+        hidden = normalised(hidden, dtype, f"norm_{number}", kit)
         width //= 2
-        hidden = layers.Conv2DTranspose(
+        hidden = kit.Conv2DTranspose(
             width, KERNEL, strides=2, padding="same", use_bias=False, dtype=dtype, name=f"double_{number}"
         )(hidden)
-    hidden = normalised(hidden, dtype, f"norm_{count - 1}")
-    hidden = layers.Conv2DTranspose(shape[2], KERNEL, strides=2, padding="same", dtype=dtype, name="draw")(
+    hidden = normalised(hidden, dtype, f"norm_{count - 1}", kit)
+    hidden = kit.Conv2DTranspose(shape[2], KERNEL, strides=2, padding="same", dtype=dtype, name="draw")(
         hidden
     )
     images = layers.Activation("tanh", dtype="float32", name="pixels")(cropped(hidden, shape))
@@ -57,7 +61,7 @@ def build_generator(recipe: Recipe, latent_dim: int, shape: Shape, classes: int,
 
 
 def build_discriminator(
-    recipe: Recipe, shape: Shape, classes: int, dtype: str, normalisation: str
+    recipe: Recipe, shape: Shape, classes: int, dtype: str, normalisation: str, kit: Any
 ) -> keras.Model:
     """From images (batch, height, width, channels) in [-1, 1] to logits (batch, 1): large means real.
 
@@ -67,13 +71,14 @@ def build_discriminator(
         classes: of a conditional one, else 0.
         dtype: Keras's policy for what it calculates in; weights and logits are float32.
         normalisation: `batch`; or `layer`, which a gradient penalty needs, as it is of each image by itself.
+        kit: see `build_generator`.
     """
     layers = keras.layers
     images = keras.Input(shape, name="images")
     hidden = images
     for number in range(halvings(shape)):
         first = number == 0
-        hidden = layers.Conv2D(
+        hidden = kit.Conv2D(
             recipe.channels * 2**number,
             KERNEL,
             strides=2,
@@ -83,7 +88,7 @@ def build_discriminator(
             name=f"halve_{number}",
         )(hidden)
         if not first and normalisation == "batch":
-            hidden = layers.BatchNormalization(dtype=dtype, name=f"norm_{number}")(hidden)
+            hidden = kit.BatchNormalization(dtype=dtype, name=f"norm_{number}")(hidden)
         elif not first:
             hidden = layers.LayerNormalization(axis=(1, 2, 3), dtype=dtype, name=f"norm_{number}")(hidden)
         hidden = layers.LeakyReLU(LEAK, dtype=dtype, name=f"leak_{number}")(hidden)
@@ -92,9 +97,9 @@ def build_discriminator(
     return judged(images, features, logits, classes)
 
 
-def normalised(hidden: keras.KerasTensor, dtype: str, name: str) -> keras.KerasTensor:
+def normalised(hidden: keras.KerasTensor, dtype: str, name: str, kit: Any) -> keras.KerasTensor:
     """Batch normalisation and a rectifier."""
-    hidden = keras.layers.BatchNormalization(dtype=dtype, name=name)(hidden)
+    hidden = kit.BatchNormalization(dtype=dtype, name=name)(hidden)
     return keras.layers.ReLU(dtype=dtype, name=f"{name}_relu")(hidden)
 
 

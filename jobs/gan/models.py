@@ -37,10 +37,10 @@ class Gan(Trainable):
         self.augment = augment
         self.objective = OBJECTIVES[self.recipe.loss]
         self.precision = precision_of(spec)
-        self.generator = build_generator(spec, shape, classes, self.precision)
+        self.generator = build_generator(spec, shape, classes, self.precision, lean=True)
         #: What pictures are drawn with: the running average of the generator, or the generator itself.
         self.average = build_generator(spec, shape, classes) if spec.average else self.generator
-        self.discriminator = build_discriminator(spec, shape, classes, self.precision)
+        self.discriminator = build_discriminator(spec, shape, classes, self.precision, lean=True)
         self.generator_optimizer = self._adam()
         self.discriminator_optimizer = self._adam()
         self.generator_optimizer.build(self.generator.trainable_variables)

@@ -61,11 +61,12 @@ RECIPES: Mapping[Architecture, Recipe] = {
         activation="leaky_relu",
         jit=True,
     ),
-    # Radford et al. 2015, section 4, with fewer channels: the images are smaller than theirs.
+    # Radford et al. 2015, section 4, with fewer channels, as the images are smaller than theirs, and longer
+    # strides, which the running average allows.
     "dcgan": Recipe(
         steps=6_000,
         batch_size=128,
-        learning_rate=2e-4,
+        learning_rate=5e-4,
         beta_1=0.5,
         beta_2=0.999,
         loss="cross_entropy",

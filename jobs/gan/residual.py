@@ -17,7 +17,9 @@ from jobs.gan.recipes import Recipe
 Shape = tuple[int, int, int]
 
 
-def build_generator(recipe: Recipe, latent_dim: int, shape: Shape, classes: int, dtype: str) -> keras.Model:
+def build_generator(
+    recipe: Recipe, latent_dim: int, shape: Shape, classes: int, dtype: str, kit: Any
+) -> keras.Model:
     """See `convolutional.build_generator`; the same width in all blocks."""
     layers, width = keras.layers, 2 * recipe.channels
     latents = keras.Input((latent_dim,), name="latents")
@@ -27,20 +29,20 @@ def build_generator(recipe: Recipe, latent_dim: int, shape: Shape, classes: int,
     hidden = layers.Dense(rows * columns * width, dtype=dtype, name="project")(hidden)
     hidden = layers.Reshape((rows, columns, width), name="grid")(hidden)
     for number in range(count):
-        hidden = _doubled(hidden, width, dtype, f"block_{number}")
-    hidden = layers.BatchNormalization(dtype=dtype, name="norm")(hidden)
+        hidden = _doubled(hidden, width, dtype, f"block_{number}", kit)
+    hidden = kit.BatchNormalization(dtype=dtype, name="norm")(hidden)
     hidden = layers.ReLU(dtype=dtype, name="relu")(hidden)
     hidden = layers.Conv2D(shape[2], 3, padding="same", dtype=dtype, name="draw")(hidden)
     images = layers.Activation("tanh", dtype="float32", name="pixels")(cropped(hidden, shape))
     return keras.Model(inputs if classes else latents, images, name="generator")
 
 
-def _doubled(hidden: keras.KerasTensor, width: int, dtype: str, name: str) -> keras.KerasTensor:
+def _doubled(hidden: keras.KerasTensor, width: int, dtype: str, name: str, kit: Any) -> keras.KerasTensor:
     """A block that doubles the sides: two convolutions, beside a way past them."""
     layers = keras.layers
     around = layers.UpSampling2D(dtype=dtype, name=f"{name}_up")(hidden)
     for number in range(2):
-        hidden = layers.BatchNormalization(dtype=dtype, name=f"{name}_norm_{number}")(hidden)
+        hidden = kit.BatchNormalization(dtype=dtype, name=f"{name}_norm_{number}")(hidden)
         hidden = layers.ReLU(dtype=dtype, name=f"{name}_relu_{number}")(hidden)
         if number == 0:
             hidden = layers.UpSampling2D(dtype=dtype, name=f"{name}_double")(hidden)

@@ -14,6 +14,7 @@ from jobs.context import JobContext
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 from jobs.gan.models import Gan, build_gan
+from jobs.gan.networks import build_generator
 from jobs.gan.recipes import recipe
 from jobs.gan.spec import GanResult, TrainGan
 from jobs.gan.watching import DISTANCE, Watch
@@ -124,15 +125,18 @@ def checked_classes(spec: TrainGan, data: ImageSet) -> tuple[str, ...]:
 
 
 def _save(model: Gan, data: ImageSet, context: JobContext) -> None:
+    # Made of Keras's own layers, whatever was trained: it opens where there is no Triptych.
+    plain = build_generator(model.spec, data.shape, len(data.class_names) if model.spec.conditional else 0)
+    for mine, weight in zip(plain.weights, model.average.weights, strict=True):
+        mine.assign(weight)
     path = context.folder / "generator.keras"
     with warnings.catch_warnings():
         # Keras converts a tf.Variable in a way that NumPy 2 announces the end of.
         warnings.simplefilter("ignore", DeprecationWarning)
-        model.average.save(path)
+        plain.save(path)
     context.save_artifact("generator.keras", path)
     weights = {
-        f"{number:03d}": np.asarray(tf.identity(weight.value))
-        for number, weight in enumerate(model.average.weights)
+        f"{number:03d}": np.asarray(tf.identity(weight.value)) for number, weight in enumerate(plain.weights)
     }
     about = {"shape": data.shape, "class_names": data.class_names if model.spec.conditional else ()}
     # One entry: the library writes several in an order that differs from process to process.

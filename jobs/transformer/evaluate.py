@@ -7,13 +7,13 @@ import numpy as np
 from jobs.context import JobContext, Progress
 from jobs.datasets import texts as text_sets
 from jobs.errors import Stopped
+from jobs.transformer.asked import class_names_of, model_folder
 from jobs.transformer.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.engine import Choice, classifying
 from jobs.transformer.labelled import Labelled, of_classes
 from jobs.transformer.lengths import batches_of
-from jobs.transformer.models import Loaded, load_classifier
+from jobs.transformer.models import Loaded, load
 from jobs.transformer.scores import probabilities_of, reliability, scores_of
-from jobs.transformer.sources import checkpoint_of
 from jobs.transformer.tokens import BLOCK, Array, Tokenizer, padded
 from jobs.transformer.uses import EvaluateClassifier, TextEvaluation
 
@@ -25,8 +25,9 @@ def run(spec: EvaluateClassifier, context: JobContext) -> TextEvaluation:
         BadInput: the model has no head, or the file no rows that it can be measured on.
         Stopped: asked to stop; it begins anew then, as nothing takes long.
     """
-    folder = checkpoint_of(spec.model, spec.pretrained or "", context)
-    loaded, class_names = load_classifier(folder)
+    folder = model_folder(spec, context)
+    class_names = class_names_of(folder)
+    loaded = load(folder, len(class_names))
     tokenizer = Tokenizer(folder, spec.max_length)
     name = spec.dataset or ""
     data = of_classes(

@@ -10,7 +10,7 @@ import keras
 import keras_hub
 
 from jobs.errors import BadInput
-from jobs.transformer.export import labels_of, load_head
+from jobs.transformer.export import load_head
 
 #: By `model_type`, as config.json has it: the class of the classifier, whose backbone reads the folder.
 CLASSIFIERS: Mapping[str, Any] = {
@@ -54,23 +54,6 @@ def load(folder: Path, classes: int, seed: int = 0) -> Loaded:
     backbone = kind.backbone_cls.from_preset(str(folder))
     classifier = kind(backbone=backbone, num_classes=classes, preprocessor=None)
     return Loaded(family, classifier, load_head(family, classifier, folder))
-
-
-def load_classifier(folder: Path) -> tuple[Loaded, tuple[str, ...]]:
-    """Reads a classifier that has been trained, and the names of its classes.
-
-    Raises:
-        BadInput: the folder holds no checkpoint, or one without a head.
-    """
-    family_of(folder)
-    names = labels_of(json.loads((folder / "config.json").read_text()))
-    loaded = load(folder, len(names)) if names and len(names) > 1 else None
-    if loaded is None or names is None or not loaded.has_head:
-        raise BadInput(
-            f"{folder.name} is an encoder without a head that tells classes apart; fine-tune it first, with "
-            "transformer.finetune, and give that job as 'model'"
-        )
-    return loaded, names
 
 
 def family_of(folder: Path) -> str:

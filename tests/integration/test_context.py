@@ -181,6 +181,24 @@ def test_with_no_checkpoint_left_whole_it_begins_anew_and_says_so(
     assert "no checkpoint is usable: begins anew" in caplog.text
 
 
+def test_a_shard_goes_over_to_the_next_attempt_and_is_gone_once_there_is_a_result(
+    client: Client, attempt: Callable[..., WorkerContext], tmp_path: Path
+) -> None:
+    job = client.submit(SPEC)
+    first = attempt(job.id)
+    (tmp_path / "rows").write_bytes(b"some rows")
+    first.save_shard("0-9.rows", tmp_path / "rows")
+    save(first, 9)
+    second = attempt(job.id)
+    found = second.shard("0-9.rows")
+    assert found is not None
+    assert found.read_bytes() == b"some rows"
+    assert second.shard("9-18.rows") is None
+    second.finish(result("the end"))
+    assert not list(client.store.under(JobKeys(job.id).shards))
+    assert set(job.artifacts()) <= {"report.html"}
+
+
 def result(state: str) -> DrillResult:
     return DrillResult(steps=40, state_sha256=state, resumed_from=0)
 

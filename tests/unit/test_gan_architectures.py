@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from jobs.datasets.images import ImageSet
-from jobs.errors import BadInput, InvalidSpec
+from jobs.errors import BadInput, Diverged, InvalidSpec
 from jobs.gan.changes import changed, moved
 from jobs.gan.models import build_gan
 from jobs.gan.networks import build_discriminator, build_generator
@@ -143,6 +143,23 @@ def test_three_pictures_one_of_them_alone_in_its_class_are_enough(architecture: 
     drawn = run_locally(GenerateImages(model="job", count=2, label="one"), tmp_path / "drawn")
     assert (drawn.height, drawn.width, drawn.channels) == (9, 8, 3)
     assert (tmp_path / "job/artifacts/discriminator.png").exists()
+
+
+@pytest.mark.parametrize("architecture", ["mlp", *CONVOLUTIONAL])
+def test_numbers_that_a_huge_learning_rate_makes_infinite_are_one_clear_failure(
+    architecture: str, tmp_path: Path
+) -> None:
+    data = {"few": tmp_path / "few.npz"}
+    ImageSet(np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype=np.uint8)).write(data["few"])
+    with pytest.raises(InvalidSpec, match="'learning_rate' should be less than or equal to 1"):
+        TrainGan(learning_rate=1.1)
+    # Adam's steps of 1, the longest that a spec may ask for, have made no number infinite yet.
+    fields: dict[str, Any] = {} if architecture == "mlp" else {"channels": 3}
+    spec = TrainGan.model_validate({"architecture": architecture, "dataset": "few", "epochs": 9, **fields})
+    message = r"^training diverged: \w+ is (nan|-?inf) in epoch \d/9, by step \d+; a smaller learning rate"
+    with pytest.raises(Diverged, match=message):
+        run_locally(spec.model_copy(update={"learning_rate": 1e30}), tmp_path / "job", data)
+    assert not (tmp_path / "job/artifacts/generator.keras").exists()
 
 
 @pytest.mark.parametrize("shape", [(7, 28, 1), (28, 129, 3)])

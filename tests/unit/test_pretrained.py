@@ -1,7 +1,12 @@
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import pytest
 
@@ -10,7 +15,7 @@ from jobs.datasets import bundle, texts
 from jobs.errors import BadInput
 from jobs.local import LocalContext
 from jobs.transformer import tiny
-from jobs.transformer.models import load, load_classifier
+from jobs.transformer.models import load
 from jobs.transformer.tokens import Tokenizer, padded
 
 
@@ -29,23 +34,91 @@ def test_a_folder_an_upload_and_a_sample_are_found(checkpoint, tmp_path):
         assert (pretrained.folder_of("tiny", context) / "model.safetensors").is_file()
 
 
-def test_a_hub_that_cannot_be_reached_is_one_sentence_that_names_the_ways_out(tmp_path):
+HUB_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of a model hub as a download asks for, on 127.0.0.1."""
+
+    folder: Path
+    asked: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        self.wfile.write(self._answer())
+
+    def _answer(self) -> bytes:
+        self.asked.append(self.path)
+        name = self.path.rpartition("/")[2]
+        if self.path.startswith("/api/models/lab/bert"):
+            names = (*HUB_FILES, "pytorch_model.bin", "train.py")
+            files = [
+                {"type": "file", "path": name, "rfilename": name, "size": 1, "oid": "b"} for name in names
+            ]
+            about = {"id": "lab/bert", "sha": "a" * 40, "siblings": files}
+            content = json.dumps(files if "/tree/" in self.path else about).encode()
+        elif self.path.startswith("/lab/bert/resolve/") and name in HUB_FILES:
+            content = (self.folder / name).read_bytes()
+        else:
+            self.send_error(404)
+            return b""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "a" * 40)
+        self.end_headers()
+        return content
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(checkpoint):
+    handler = type("Handler", (Hub,), {"folder": checkpoint, "asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", handler.asked
+        server.shutdown()
+        thread.join()
+
+
+def test_a_hubs_checkpoint_is_fetched_without_its_code_and_pickles(hub, checkpoint, tmp_path):
+    address, asked = hub
+    done = _of_hub(address, "lab/bert", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == sorted(HUB_FILES)
+    assert not [path for path in asked if path.endswith((".bin", ".py"))]
+    for name in HUB_FILES:
+        assert (tmp_path / "fetched" / name).read_bytes() == (checkpoint / name).read_bytes()
+    assert "'lab/nothing' could not be had from the hub" in _of_hub(address, "lab/nothing", tmp_path).stdout
+
+
+def _of_hub(address: str, name: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Fetches a checkpoint in a process of its own: the library reads the address when it is imported."""
     program = (
-        "import sys; from pathlib import Path; from jobs.local import LocalContext\n"
+        "import json, shutil, sys; from pathlib import Path; from jobs.local import LocalContext\n"
         "from jobs import pretrained; from jobs.errors import BadInput\n"
         "with LocalContext(Path(sys.argv[1])) as context:\n"
-        "    try: pretrained.folder_of('google-bert/bert-base-uncased', context)\n"
-        "    except BadInput as error: print(error)\n"
+        "    try: folder = pretrained.folder_of(sys.argv[2], context)\n"
+        "    except BadInput as error: sys.exit(print(error))\n"
+        "    shutil.copytree(folder, sys.argv[3])\n"
+        "    print(json.dumps(sorted(path.name for path in folder.iterdir())))\n"
     )
-    closed = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "job")],
-        env={**os.environ, **closed},
+    own = {"HF_ENDPOINT": address, "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HOME": str(tmp_path / "home")}
+    return subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "job"), name, str(tmp_path / "fetched")],
+        env={**os.environ, **own},
         capture_output=True,
         text=True,
-        check=True,
     )
-    said = done.stdout.strip()
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence_that_names_the_ways_out(tmp_path):
+    said = _of_hub("http://127.0.0.1:9", "google-bert/bert-base-uncased", tmp_path).stdout.strip()
     assert "\n" not in said
     assert "the checkpoint 'google-bert/bert-base-uncased' could not be had from the hub" in said
     assert "triptych datasets upload" in said
@@ -80,11 +153,6 @@ def test_a_model_of_another_architecture_is_refused(checkpoint):
     (checkpoint / "config.json").write_text(json.dumps(config))
     with pytest.raises(BadInput, match=r"is a model of type 'gpt2'; those that can be fine-tuned are bert, "):
         load(checkpoint, 2)
-
-
-def test_an_encoder_without_a_head_classifies_nothing(checkpoint):
-    with pytest.raises(BadInput, match=r"an encoder without a head .* fine-tune it first"):
-        load_classifier(checkpoint)
 
 
 def test_a_tokenizer_without_a_pad_token_is_refused_with_the_way_to_give_it_one(checkpoint):
