@@ -1,6 +1,7 @@
 """Redis and MinIO behind TLS on one machine, and workers of another that only know their addresses."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def head(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """The heart, open on the engine's own network: what a machine of a local network is to others."""
     folder = tmp_path_factory.mktemp("head")
-    network = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
-    address = compose.engine("network", "inspect", "bridge", "--format", network).strip()
+    subnets = "{{range .IPAM.Config}}{{.Subnet}}{{end}}"
+    subnet = compose.engine("network", "inspect", "bridge", "--format", subnets).strip()
+    address = str(next(ip_network(subnet).hosts()))  # the host's own
     certificates(folder / "certs", [address])
     text = (
         environment([address]) + ports() + f"TRIPTYCH_CERTS={folder / 'certs'}\nTRIPTYCH_ADDRESS={address}\n"
