@@ -1,6 +1,7 @@
 """Redis and MinIO behind TLS on one machine, and workers of another that only know their addresses."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def head(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """The heart, open on the engine's own network: what a machine of a local network is to others."""
     folder = tmp_path_factory.mktemp("head")
-    network = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
-    address = compose.engine("network", "inspect", "bridge", "--format", network).strip()
+    subnets = "{{range .IPAM.Config}}{{.Subnet}}{{end}}"
+    subnet = compose.engine("network", "inspect", "bridge", "--format", subnets).strip()
+    address = str(next(ip_network(subnet).hosts()))  # the host's own
     certificates(folder / "certs", [address])
     text = (
         environment([address]) + ports() + f"TRIPTYCH_CERTS={folder / 'certs'}\nTRIPTYCH_ADDRESS={address}\n"
@@ -34,7 +36,10 @@ def head(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def far(head: Compose, tmp_path: Path) -> Iterator[Compose]:
-    """A further machine: another project, on a network of its own."""
+    """A further machine: another project, which reaches the head as a process of the host does.
+
+    An engine keeps its own networks apart, so from one of these the head could not be reached at all.
+    """
     values, ca = head.values, Path(head.values["TRIPTYCH_CERTS"]) / "ca.pem"
     redis = (
         f"rediss://:{values['TRIPTYCH_REDIS_PASSWORD']}@{values['TRIPTYCH_ADDRESS']}:{head.port('REDIS')}/0"
@@ -47,9 +52,10 @@ def far(head: Compose, tmp_path: Path) -> Iterator[Compose]:
         "TRIPTYCH_CA_FILE": str(ca),
     }
     text = "".join(f"{name}={value}\n" for name, value in lines.items())
-    built = stack(engine(), tmp_path, "far", text, ("compose.worker.yml",))
+    (tmp_path / "host.yml").write_text("services: {worker-cpu: {network_mode: host}}\n")
+    built = stack(engine(), tmp_path, "far", text, ("compose.worker.yml", str(tmp_path / "host.yml")))
     try:
-        built.up(workers=2)
+        built.up(workers=1)  # on the host's network a second one would have the first one's name
         yield built
     finally:
         built("down", "--volumes", "--timeout", "20")
@@ -68,8 +74,6 @@ def test_workers_of_another_machine_run_jobs_over_tls(far: Compose) -> None:
         ),
     )
     spec = TrainGan(architecture="mlp", dataset="digits", epochs=3, sample_every=3)
-    jobs = [client.submit(spec.model_copy(update={"seed": seed})) for seed in range(4)]
+    jobs = [client.submit(spec.model_copy(update={"seed": seed})) for seed in range(2)]
     assert all(job.wait(300).steps for job in jobs)
-    assert {worker.name for worker in client.workers.living()} == {
-        f"cpu@{container[:12]}" for container in far.containers("worker-cpu")
-    }
+    assert len(client.workers.living()) == 1
