@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-MEASUREMENTS = ("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records")
+MEASUREMENTS = (
+    *("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records", "slots"),
+    *("transformer_training", "finetuning", "classification", "million_rows"),
+)
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"== {name}", flush=True)

@@ -7,10 +7,18 @@ from threading import Event
 
 from jobs.errors import TriptychError
 from scheduler.artifacts import ArtifactStore
+from scheduler.monitoring.door import open_door
 from scheduler.queue import make_app
 from scheduler.records import Records, connect
 from scheduler.recovery import Recovery
-from scheduler.settings import LeaseSettings, PulseSettings, RedisSettings, StoreSettings, load
+from scheduler.settings import (
+    LeaseSettings,
+    MetricsSettings,
+    PulseSettings,
+    RedisSettings,
+    StoreSettings,
+    load,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +35,8 @@ def main() -> None:
         logger.info("scheduler: ready")
         lease = load(LeaseSettings)
         records = Records(connect(redis), lease.outbox_seconds)
-        Recovery(records, store, make_app(redis), lease, load(PulseSettings).beat).run(stop)
+        with open_door(load(MetricsSettings), records):
+            Recovery(records, store, make_app(redis), lease, load(PulseSettings).beat).run(stop)
     except TriptychError as error:
         sys.exit(f"triptych scheduler: {error}")
 

@@ -19,6 +19,7 @@ from jobs.names import checked_name, checked_path
 from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
 from scheduler.pieces import BLOCK, Joined, blocks
 from scheduler.settings import StoreSettings
+from scheduler.tls import hint
 
 #: Bytes that S3 takes in one request; more come in parts.
 _LARGEST_PUT = 5 * 1024**3
@@ -102,6 +103,15 @@ class JobKeys:
         """A file that people came for; its name may contain `/`."""
         return f"{self.artifacts}{checked_path(name, 'artifact name')}"
 
+    @property
+    def environments(self) -> str:
+        """Folder of what is known of the places in which attempts ran."""
+        return f"{self.folder}environment/"
+
+    def environment(self, attempt: int) -> str:
+        """Where one attempt ran: worker, processor, versions."""
+        return f"{self.environments}{attempt}.json"
+
     def log(self, attempt: int) -> str:
         """All output of one attempt's runner."""
         return f"{self.logs}{attempt}.log"
@@ -158,6 +168,8 @@ class ArtifactStore:
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=5, read=60),
             maxsize=16,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=str(settings.ca_file) if settings.ca_file else None,
             # Together about 6 s: a restarting server is waited for; a missing one is said to be missing.
             retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
         )
@@ -305,10 +317,8 @@ class ArtifactStore:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, OSError) and error.filename:
                 raise  # the local disk, not the server
-            raise Unreachable(
-                f"the S3 server at {self.settings.s3_url} does not answer: is it running? "
-                f"({type(error).__name__})"
-            ) from error
+            why = hint(error, self.settings.ca_file) or f"is it running? ({type(error).__name__})"
+            raise Unreachable(f"the S3 server at {self.settings.s3_url} does not answer: {why}") from error
 
 
 def _as_json(data: Any) -> bytes:

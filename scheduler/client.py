@@ -24,6 +24,7 @@ from scheduler.queue import DEFAULT_PRIORITY, PRIORITIES, make_app, publish
 from scheduler.records import JobRecord, NewJob, Records, connect
 from scheduler.settings import RedisSettings, StoreSettings, load
 from scheduler.states import JobState
+from scheduler.tls import hint
 from scheduler.workers import Workers
 
 if TYPE_CHECKING:
@@ -205,9 +206,10 @@ class Client:
         except AuthenticationError:
             raise Unreachable(f"Redis at {address} refuses the password: check TRIPTYCH_REDIS_URL") from None
         except (RedisError, OSError) as error:
+            todo = hint(error, self._redis_settings.ca_file)
+            todo = todo or "start the stack with `triptych up`, or check TRIPTYCH_REDIS_URL"
             raise Unreachable(
-                f"Redis at {address} does not answer ({type(error).__name__}): start the stack with "
-                "`triptych up`, or check TRIPTYCH_REDIS_URL"
+                f"Redis at {address} does not answer ({type(error).__name__}): {todo}"
             ) from error
 
 

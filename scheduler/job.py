@@ -199,6 +199,15 @@ class Job(Generic[ResultT]):
         """Copies the pictures that `images` shows into a folder."""
         return self._copy(self._image_keys(), folder)
 
+    def report(self) -> str:
+        """One HTML page on the job, self-contained: spec, curves, pictures, result, environment, attempts.
+
+        Of a job that has ended it is the artifact `report.html`; of any other, how the job stands now.
+        """
+        from scheduler.report import read_report  # not needed by whoever only submits
+
+        return read_report(self._client.store, self._client.records, self.record)
+
     def logs(self, follow: bool = False) -> Iterator[str]:
         """Yields all output of the job's attempts; with `follow`, as it comes, until the job has ended."""
         from scheduler.logs import read_logs

@@ -15,6 +15,7 @@ from kombu.entity import Queue
 from jobs.spec import JobSpec
 from scheduler.records import JobRecord
 from scheduler.settings import RedisSettings, load
+from scheduler.tls import broker_options
 
 #: Queues of the same names. Jobs on `any` go to workers of the GPU pool, and to those of the CPU pool while
 #: none of the former is alive.
@@ -46,6 +47,7 @@ def make_app(settings: RedisSettings) -> Celery:
     app = Celery("triptych", set_as_current=False, amqp=PromptAMQP)
     app.conf.update(
         broker_url=settings.redis_url.get_secret_value(),
+        **broker_options(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # a worker waits for Redis rather than give up
         broker_transport_options={

@@ -24,11 +24,14 @@ from jobs.context import Progress, StopReason
 from scheduler.errors import UnknownJob
 from scheduler.settings import RedisSettings
 from scheduler.states import TRANSITIONS, FailureCause, JobState
+from scheduler.tls import redis_options
 
 PREFIX = "triptych:"
 #: Seconds that events and log lines of a finished job stay in Redis; the store keeps them for good.
 EVENTS_KEPT = 24 * 3600
 
+#: Seconds, of the histograms in the tally: from a free slot to a night in the queue.
+BOUNDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
 #: (id, fields) in a stream.
 Entry = tuple[str, dict[str, str]]
 
@@ -43,6 +46,7 @@ def connect(settings: RedisSettings) -> Redis:
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 5),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        **redis_options(settings),
     )
 
 
@@ -211,7 +215,7 @@ class Records:
                 "eta_seconds": progress.eta_seconds,
             }
         )
-        return bool(self._run("progress", job_id, attempt, text))
+        return bool(self._run("progress", job_id, attempt, text, progress.step))
 
     def saved(self, job_id: str, attempt: int, step: int) -> bool:
         """A checkpoint is in the store; False if this attempt has lost the job.
@@ -370,6 +374,18 @@ class Records:
             for item in cast("list[str]", self.redis.lrange(f"{PREFIX}attempts:{job_id}", 0, -1))
         ]
 
+    def tally(self) -> dict[str, float]:
+        """What the scripts have counted since Redis was empty: name, parted by `|`, -> count or sum."""
+        found = cast("dict[str, str]", self.redis.hgetall(f"{PREFIX}tally"))
+        return {name: float(count) for name, count in found.items()}
+
+    def longest_wait(self) -> float:
+        """Seconds for which the oldest queued job has been queued; 0 if none is."""
+        oldest = cast("list[str]", self.redis.zrange(f"{PREFIX}state:{JobState.QUEUED}", 0, 0))
+        since = self.redis.hget(f"{PREFIX}job:{oldest[0]}", "queued") if oldest else None
+        seconds, microseconds = self.redis.time()
+        return max(seconds + microseconds / 1e6 - float(cast("str", since)), 0.0) if since else 0.0
+
     def leftovers(self) -> dict[str, int]:
         """Sizes of what must be empty when nothing is under way: leases, outbox, delayed."""
         return {name: self.redis.zcard(f"{PREFIX}{name}") for name in ("leases", "outbox", "delayed")}
@@ -411,7 +427,11 @@ def _source(name: str) -> str:
     allowed = ", ".join(
         f"['{before}>{after}'] = true" for before, afters in TRANSITIONS.items() for after in afters
     )
-    head = f"local P = '{PREFIX}'\nlocal EVENTS_KEPT = {EVENTS_KEPT}\nlocal ALLOWED = {{ {allowed} }}\n"
+    bounds = ", ".join(f"{bound:g}" for bound in BOUNDS)
+    head = (
+        f"local P = '{PREFIX}'\nlocal EVENTS_KEPT = {EVENTS_KEPT}\nlocal ALLOWED = {{ {allowed} }}\n"
+        f"local BOUNDS = {{ {bounds} }}\n"
+    )
     return head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scheduler.errors import NotConfigured
@@ -37,10 +37,15 @@ class _Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
 
 
+#: One for both servers.
+_CA = "the authority (PEM) that vouches for the servers; by default those that the system trusts"
+
+
 class RedisSettings(_Settings):
     """Redis: job records, the queue, events."""
 
     redis_url: SecretStr = Field(description="redis://:password@host:port/0, or rediss:// for TLS")
+    ca_file: FilePath | None = Field(default=None, description=_CA)
     #: Longer than a busy server ever takes; shorter than a lease, so that a worker notices in time.
     redis_timeout: float = Field(default=5.0, gt=0, description="seconds to wait for an answer")
     #: Messages are acknowledged at once, so this only bounds the loss of one that a worker took and died
@@ -54,6 +59,7 @@ class StoreSettings(_Settings):
     s3_url: str = Field(description="http://host:9000, or https:// for TLS")
     s3_access_key: SecretStr
     s3_secret_key: SecretStr
+    ca_file: FilePath | None = Field(default=None, description=_CA)
     s3_bucket: str = Field(default="triptych", description="made if it is missing")
     s3_region: str = Field(
         default="us-east-1", description="named, so that the client need not ask the server"
@@ -79,6 +85,14 @@ class PulseSettings(_Settings):
         """Touches the file, if there is to be one."""
         if self.pulse is not None:
             self.pulse.touch()
+
+
+class MetricsSettings(_Settings):
+    """The scheduler's exporter for Prometheus; off unless it has a port."""
+
+    metrics_port: int | None = Field(default=None, ge=1, le=65535, description="where `/metrics` is")
+    metrics_address: str = Field(default="127.0.0.1", description="the address that it listens on")
+    metrics_password: SecretStr | None = Field(default=None, description="of the user triptych")
 
 
 class LeaseSettings(_Settings):

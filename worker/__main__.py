@@ -140,6 +140,8 @@ def connection(redis: RedisSettings, store: StoreSettings) -> dict[str, str]:
         "TRIPTYCH_S3_SECRET_KEY": store.s3_secret_key.get_secret_value(),
         "TRIPTYCH_S3_BUCKET": store.s3_bucket,
         "TRIPTYCH_S3_REGION": store.s3_region,
+        # A runner works in another folder.
+        "TRIPTYCH_CA_FILE": str(store.ca_file.absolute()) if store.ca_file else "",
     }
 
 

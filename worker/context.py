@@ -20,12 +20,15 @@ from jobs.errors import BadInput
 from jobs.keeping import CheckpointName, Keeper, superfluous
 from jobs.spec import JobResult, JobSpec
 from scheduler.artifacts import ArtifactStore, JobKeys
-from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
+from scheduler.errors import StoreRefused, UnknownArtifact, UnknownJob, Unreachable
 from scheduler.records import Records, connect
+from scheduler.report import store_report
 from scheduler.settings import RedisSettings, StoreSettings, WorkerSettings, load
+from scheduler.states import JobState
 from worker.cache import cached
 from worker.datasets import DataSetCache
 from worker.runners import Assignment
+from worker.surroundings import surroundings
 from worker.uploads import Uploads, patiently
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class WorkerContext:
 
     def __init__(self, assignment: Assignment, folder: Path) -> None:
         settings = load(WorkerSettings)
+        where = surroundings(settings)
         self.folder = folder
         self._assignment = assignment
         self._spec = catalog.parse(assignment.spec)
@@ -68,6 +72,7 @@ class WorkerContext:
         self._wish: StopReason | None = None
         self._lost = False
         self._began = time.monotonic()
+        self._uploads.add(lambda: self._store.put_json(self._keys.environment(assignment.attempt), where))
         self._passed_over: list[CheckpointName] = []  #: checkpoints that cannot be used
         Thread(target=self._report_newest, daemon=True, name="reports").start()
 
@@ -202,6 +207,7 @@ class WorkerContext:
             LostLease: another attempt runs the job.
         """
         self.flush()
+        self._store_report(result)  # before the result, which is the last of all
         self._hold()
         content = {
             "job": self._assignment.job_id,
@@ -222,6 +228,15 @@ class WorkerContext:
         with suppress(Unreachable, StoreRefused):
             for item in list(self._store.under(self._keys.shards)):
                 self._store.delete(item.key)
+
+    def _store_report(self, result: JobResult) -> None:
+        with suppress(RedisError, OSError, UnknownJob):
+            job = self._records.get(self._assignment.job_id)
+            if job.attempt != self._assignment.attempt:
+                return  # a lost attempt must not tell of a success that may not come
+            seconds, microseconds = self._records.redis.time()
+            ended = replace(job, state=JobState.SUCCEEDED, finished=seconds + microseconds / 1e6)
+            store_report(self._store, self._records, ended, result.model_dump(mode="json"))
 
     def flush(self) -> None:
         """Waits until everything saved so far is in the store, metrics.jsonl included."""

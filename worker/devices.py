@@ -71,5 +71,6 @@ def environment(settings: WorkerSettings, slots: Slots) -> dict[str, str]:
         "TF_NUM_INTRAOP_THREADS": str(slots.threads),
         "TF_NUM_INTEROP_THREADS": "1" if slots.threads == 1 else "2",
         "OMP_NUM_THREADS": str(slots.threads),
+        "RAYON_NUM_THREADS": str(slots.threads),  # of tokenizers
         **({"CUDA_VISIBLE_DEVICES": "-1"} if settings.pool == "cpu" else {}),
     }

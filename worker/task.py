@@ -3,6 +3,7 @@
 import logging
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from celery import Celery
@@ -15,6 +16,7 @@ from scheduler.endings import store_ending
 from scheduler.errors import JobFailed, UnknownJob
 from scheduler.queue import publish, shown
 from scheduler.records import JobRecord
+from scheduler.report import store_report
 from scheduler.states import JobState
 from worker.runners import RunnerPool
 from worker.supervisor import Attempt, Ending, Machinery
@@ -73,10 +75,13 @@ def _run_in_place(app: Celery, machinery: Machinery, worker: str, task: Any, run
 
 def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, ending: Ending) -> str:
     if ending.state in (JobState.FAILED, JobState.CANCELLED):
-        store_ending(machinery.store, machinery.records.get(job.id))
+        ended = machinery.records.get(job.id)
+        store_ending(machinery.store, ended)
+        store_report(machinery.store, machinery.records, ended)
     if ending.state is JobState.SUCCEEDED:
         progress = machinery.records.get(job.id).progress
-        return f"done · {progress.line(1)}" if progress else "done"
+        far = [replace(progress, eta_seconds=None).line(1)] if progress else []
+        return " · ".join(["done", *far, f"triptych report {job.id}"])
     if ending.state is JobState.FAILED:
         raise JobFailed(f"{ending.cause}: {ending.message}")
     if ending.state is JobState.CANCELLED:

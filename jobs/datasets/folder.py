@@ -13,6 +13,8 @@ from jobs.errors import BadInput
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
 #: A small file can claim to unpack to gigabytes; nothing that one would train on is larger than this.
 MOST_PIXELS = 50_000_000
+#: Files that one refusal names at most.
+NAMED = 5
 
 _GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
@@ -44,7 +46,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> ImageSet:
     files = direct or [file for name in classes for file in by_class[name]]
     if not files:
         raise BadInput(f"{path} has no image; put files such as .png or .jpg into it")
-    pictures = [_picture(file, size) for file in files]
+    pictures = _pictures(files, size)
     _same_size(files, pictures)
     mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
     stacked: Array = np.stack([np.asarray(picture.convert(mode)) for picture in pictures])
@@ -67,6 +69,22 @@ def _files(path: Path) -> list[Path]:
     """The images below a folder, in an order that depends on their names alone."""
     found = [file for file in path.rglob("*") if _is_image(file)]
     return sorted(file for file in found if not any(map(_hidden, file.relative_to(path).parents[:-1])))
+
+
+def _pictures(files: list[Path], size: tuple[int, int] | None) -> list[Image.Image]:
+    """All of them, or one message that names what is wrong with each of the first few."""
+    pictures, refused = [], []
+    for file in files:
+        try:
+            pictures.append(_picture(file, size))
+        except BadInput as error:
+            refused.append(str(error))
+    if len(refused) == 1:
+        raise BadInput(refused[0])
+    if refused:
+        rest = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+        raise BadInput(f"{len(refused)} of {len(files)} files: {'; '.join(refused[:NAMED])}{rest}")
+    return pictures
 
 
 def _picture(path: Path, size: tuple[int, int] | None) -> Image.Image:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.errors import BadInput
 
@@ -73,9 +73,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
 
 def _columns(path: Path) -> tuple[str, ...]:
     if path.suffix == ".parquet":
-        from pyarrow import parquet
-
-        return tuple(parquet.read_schema(path).names)
+        return tuple(_parquet().read_schema(path).names)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         if path.suffix == ".jsonl":
             fields = json.loads(next(line for line in file if line.strip()))
@@ -88,14 +86,23 @@ def _columns(path: Path) -> tuple[str, ...]:
 def count_of(path: Path) -> int:
     """Rows of a file of texts, read as a stream."""
     if path.suffix == ".parquet":
-        from pyarrow import parquet
-
-        return int(parquet.read_metadata(path).num_rows)
+        return int(_parquet().read_metadata(path).num_rows)
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         if path.suffix == ".jsonl":
             return sum(1 for _ in file)
         csv.field_size_limit(LONGEST_FIELD)
         return sum(1 for _ in csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")) - 1
+
+
+def _parquet() -> Any:
+    try:
+        from pyarrow import parquet
+    except ImportError:  # a client alone does not bring it
+        raise BadInput(
+            "a Parquet file is read with the package pyarrow, which is not installed here: pip install "
+            "pyarrow, or give the texts as .csv or .jsonl"
+        ) from None
+    return parquet
 
 
 def _write_tweets(classes: Sequence[str], folder: Path) -> None:

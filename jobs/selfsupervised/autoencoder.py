@@ -9,8 +9,6 @@ from jobs.selfsupervised.learner import Array, Learner, Shape, pixels
 from jobs.selfsupervised.losses import cross_entropy, divergence
 from jobs.selfsupervised.spec import TrainSelfSupervised
 
-CODE = 32
-
 
 class Autoencoder(Learner):
     """Encoder, code, decoder; binary cross-entropy of the pixels.
@@ -29,7 +27,7 @@ class Autoencoder(Learner):
         names = ("loss", "cross_entropy", "divergence") if spec.variational else ("loss",)
         super().__init__(spec, shape, names)
         self.jit = spec.network == "dense"
-        code = spec.embedding_dim or CODE
+        code = self.recipe.embedding_dim
         outputs = 2 * code if spec.variational else code
         if spec.network == "dense":
             #: From images to codes, or to means and log variances of codes.
@@ -40,10 +38,6 @@ class Autoencoder(Learner):
             self.decoder = build_decoder(shape, spec.filters, code)
         images = self.network.input
         self.encoder = keras.Model(images, self.network.output[:, :code], name="means")
-
-    def _learning_rate(self, steps: int) -> float:
-        """Always the same, as the classic has it."""
-        return self.spec.learning_rate
 
     def losses(self, images: tf.Tensor, seed: Seed, training: bool) -> dict[str, tf.Tensor]:
         """Cross-entropy, and with a variational code its divergence."""

@@ -9,8 +9,6 @@ from jobs.selfsupervised.learner import Learner, Shape
 from jobs.selfsupervised.losses import nt_xent
 from jobs.selfsupervised.spec import TrainSelfSupervised
 
-EMBEDDING = 128
-
 
 class TwoViews(Learner):
     """An encoder and a projection head, which sees two random views of each image.
@@ -27,7 +25,7 @@ class TwoViews(Learner):
         super().__init__(spec, shape, metric_names)
         flip = shape[2] == 3 if spec.flip is None else spec.flip
         self.views = Views(spec.augment, flip, name="views")
-        dim = spec.embedding_dim or EMBEDDING
+        dim = self.recipe.embedding_dim
         self.encoder = build_encoder(shape, spec.filters, dim, normalise=True)
         self.head = build_head(dim, spec.projection_dim)
 

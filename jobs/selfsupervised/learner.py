@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from jobs.selfsupervised.augmentations import Seed
+from jobs.selfsupervised.recipes import recipe
 from jobs.selfsupervised.spec import TrainSelfSupervised
 from jobs.training import Batch, Trainable
 
@@ -44,6 +45,7 @@ class Learner(Trainable):
     ) -> None:
         super().__init__(metric_names, name=spec.method)
         self.spec = spec
+        self.recipe = recipe(spec)
         self.shape = shape
 
     def losses(self, images: tf.Tensor, seed: Seed, training: bool) -> dict[str, tf.Tensor]:
@@ -59,14 +61,17 @@ class Learner(Trainable):
     def prepare(self, steps: int) -> None:
         """Builds the optimizer for a training of so many steps."""
         rate = self._learning_rate(steps)
-        self.optimizer_of_all = keras.optimizers.Adam(rate)
+        self.optimizer_of_all = keras.optimizers.Adam(rate, beta_2=self.recipe.beta_2)
         self.optimizer_of_all.build(self.trainable_variables)
 
     def _learning_rate(self, steps: int) -> Any:
-        """The step size: rises in a tenth of the steps, then falls along a cosine to 0."""
+        """The step size: the same, or rising in a tenth of the steps and falling along a cosine to 0."""
+        highest = self.recipe.learning_rate
+        if not self.recipe.warms_up:
+            return highest
         warm_up = max(1, int(WARM_UP * steps))
         return keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, steps - warm_up), warmup_target=self.spec.learning_rate, warmup_steps=warm_up
+            0.0, max(1, steps - warm_up), warmup_target=highest, warmup_steps=warm_up
         )
 
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
@@ -95,7 +100,7 @@ class Learner(Trainable):
 
     def validation_loss(self, images: Array) -> float:
         """The loss on images uint8 (count, height, width, channels), by draws that are always the same."""
-        batch = min(self.spec.batch_size, len(images))
+        batch = min(self.recipe.batch_size, len(images))
         losses = [
             float(self._judged(tf.constant(images[first : first + batch]), tf.constant(number, tf.int64)))
             for number, first in enumerate(range(0, len(images) - batch + 1, batch))

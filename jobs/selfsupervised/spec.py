@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
 from jobs.names import DataSetName, JobField, JobName
+from jobs.selfsupervised.recipes import Method
 from jobs.spec import JobResult, JobSpec
 
-Method = Literal["autoencoder", "masked", "contrastive", "vicreg"]
 Network = Literal["dense", "convolutional"]
 Map = Literal["tsne", "pca"]
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -122,12 +122,20 @@ class TrainSelfSupervised(JobSpec[TrainingResult], kind="selfsupervised.train"):
         default=None,
         ge=1,
         le=100_000,
-        description="passes over the training rows; by default 50 of an autoencoder, else about 1,500 steps",
+        description="passes over the training rows; by default 50 (autoencoder) or 1,500 steps, masked 3,000",
     )
-    batch_size: int = Field(
-        default=256, ge=1, le=8192, description="images a step; fewer training rows are one batch"
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=8192,
+        description="images a step, by default 256, masked 64; fewer training rows are one batch",
     )
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Adam's step size, at its highest")
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Adam's step size, at its highest; by default 0.001, masked 0.002",
+    )
     validation: float = Field(
         default=0.1, ge=0, description="rows that are never trained on: a share below 1, or a number of rows"
     )

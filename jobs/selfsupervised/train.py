@@ -16,13 +16,11 @@ from jobs.selfsupervised.spec import TrainingResult, TrainSelfSupervised
 from jobs.selfsupervised.strips import EXAMPLES, strip
 from jobs.training import train
 
-DEFAULT_EPOCHS = 50
-DEFAULT_STEPS = 1_500
 PICTURES = 15
 #: Rows that vote, and rows that are asked about, at an epoch's end.
 JUDGED = 1_000
-#: Steps between judgements: a dense step takes a millisecond, others some dozens; a judgement, some dozens.
-STEPS_BETWEEN = {True: 1_000, False: 50}
+#: Steps between looks at a model that XLA compiles: such a step takes a millisecond, a look some dozens.
+STEPS_BETWEEN_LOOKS = 1_000
 
 
 def run(spec: TrainSelfSupervised, context: JobContext) -> TrainingResult:
@@ -36,12 +34,13 @@ def run(spec: TrainSelfSupervised, context: JobContext) -> TrainingResult:
     data = context.image_set(spec.dataset)
     model = build(spec, data.shape)
     rows, held_out = split(spec, len(data), model.fewest)
-    batch_size = min(spec.batch_size, len(rows))
+    batch_size = min(model.recipe.batch_size, len(rows))
     steps_per_epoch = len(rows) // batch_size
-    epochs = spec.epochs or default_epochs(spec, steps_per_epoch)
+    epochs = model.recipe.epochs or math.ceil(model.recipe.steps / steps_per_epoch)
     model.prepare(epochs * steps_per_epoch)
     sample_every = spec.sample_every or math.ceil(epochs / PICTURES)
-    judge_every = spec.judge_every or math.ceil(STEPS_BETWEEN[model.jit] / steps_per_epoch)
+    look_every = STEPS_BETWEEN_LOOKS if model.jit else model.recipe.look_every
+    judge_every = spec.judge_every or math.ceil(look_every / steps_per_epoch)
     judge = Judge(model, data, rows, held_out)
     examples = data.images[(held_out if len(held_out) else rows)[:EXAMPLES]]
     gallery = data.images[rows[-JUDGED:]]
@@ -102,13 +101,6 @@ def split(spec: TrainSelfSupervised, count: int, fewest: int) -> tuple[Array, Ar
     return order[: count - held_out], order[count - held_out :]
 
 
-def default_epochs(spec: TrainSelfSupervised, steps_per_epoch: int) -> int:
-    """As many as the classic has, or as make some 1,500 steps."""
-    if spec.method == "autoencoder":
-        return DEFAULT_EPOCHS
-    return math.ceil(DEFAULT_STEPS / steps_per_epoch)
-
-
 class Judge:
     """Looks at a model in training: its loss on rows held out, and its neighbours where there are labels.
 
@@ -152,12 +144,12 @@ class Judge:
 
 
 def only(judged: Mapping[str, Array], name: str) -> dict[str, Array]:
-    """One metric by epoch, if there is one; between judgements on a straight line."""
+    """One metric by epoch, if there is one: from its first judgement on, between two on a straight line."""
     if name not in judged:
         return {}
     epochs = np.arange(len(judged[name]))
     there = ~np.isnan(judged[name])
-    return {name: np.interp(epochs, epochs[there], judged[name][there])}
+    return {name: np.interp(epochs, epochs[there], judged[name][there], left=np.nan)}
 
 
 def last(judged: Mapping[str, Array], name: str) -> float | None:

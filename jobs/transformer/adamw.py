@@ -56,8 +56,8 @@ class AdamW(keras.optimizers.Optimizer):
         Returns:
             The global norm of the gradients before it was clipped, float32 ().
         """
-        dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        norm = tf.linalg.global_norm(dense)
+        summed = [_summed(gradient) for gradient in gradients]
+        norm = tf.linalg.global_norm(summed)
         scale = 1.0 if self.clip_norm is None else self.clip_norm / tf.maximum(norm, self.clip_norm)
         rate = self.learning_rate.value * share
         self.iterations.assign_add(1)
@@ -77,6 +77,23 @@ class AdamW(keras.optimizers.Optimizer):
                 beta2=self.beta_2,
                 epsilon=self.epsilon
                 * tf.sqrt(1 - second),  # as the operation takes it, before the correction
-                grad=dense[number] * scale,
+                grad=_scaled(summed[number], scale),
             )
         return norm
+
+
+def _summed(gradient: Any) -> Any:
+    """A gradient in which every row is there once at most."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, places = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
+def _scaled(gradient: Any, scale: tf.Tensor | float) -> tf.Tensor:
+    """The dense gradient, scaled; of slices, before the rows of zeros come to them, which are most."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient * scale
+    slices = tf.IndexedSlices(gradient.values * scale, gradient.indices, gradient.dense_shape)
+    return tf.convert_to_tensor(slices)

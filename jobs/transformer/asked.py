@@ -1,5 +1,6 @@
 """The model and the texts that a job asks about."""
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,10 @@ class Rows:
     def __init__(self, spec: ClassifyTexts | EmbedTexts, context: JobContext) -> None:
         self._spec = spec
         self._path = text_sets.file_of(spec.dataset, context) if spec.dataset is not None else None
-        self.total = len(spec.texts) if self._path is None else text_sets.count_of(self._path)
+        try:
+            self.total = len(spec.texts) if self._path is None else text_sets.count_of(self._path)
+        except (OSError, ValueError, csv.Error) as error:
+            raise BadInput(f"{spec.dataset!r} cannot be read: {error}") from error
 
     def __iter__(self) -> Iterator[Row]:
         if self._path is None:

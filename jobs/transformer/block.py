@@ -81,7 +81,7 @@ def _project(layers: tuple[Any, ...], tokens: tf.Tensor, kind: tf.DType) -> tf.T
     """Queries, keys and values in one product, (tokens, layers * hidden): one large is faster than three."""
     kernel = tf.concat([_kernel(layer, 1, kind) for layer in layers], 1)
     bias = tf.concat([tf.reshape(layer.bias.value, (-1,)) for layer in layers], 0)
-    return tf.nn.bias_add(tf.matmul(tokens, kernel), tf.cast(bias, kind))
+    return fused.add_bias(tf.matmul(tokens, kernel), bias)
 
 
 def _by_head(projected: tf.Tensor, count: int, heads: int, size: int, batch: Batch) -> list[tf.Tensor]:

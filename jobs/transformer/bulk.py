@@ -12,7 +12,7 @@ import numpy as np
 from jobs import machine
 from jobs.callbacks import REPORT_SECONDS
 from jobs.checkpoint import Checkpoint, digest_of_spec
-from jobs.context import JobContext, Progress
+from jobs.context import JobContext, Progress, StopReason
 from jobs.errors import Stopped
 from jobs.transformer.engine import Choice
 from jobs.transformer.tokens import Array
@@ -21,8 +21,9 @@ from jobs.transformer.windows import Window
 
 logger = logging.getLogger(__name__)
 
-#: From the first row wanted to the windows from there on, each with what was computed.
-Compute = Callable[[int], Iterator[tuple[Window, Array]]]
+#: From the first row wanted to the windows from there on, each with what was computed; the second argument is
+#: that of `computed`.
+Compute = Callable[[int, Callable[[int], bool]], Iterator[tuple[Window, Array]]]
 
 
 class Shard(Protocol):
@@ -64,6 +65,9 @@ class Bulk:
         self._digests: list[Array] = []
         self._ends: list[int] = []
         self.rows_per_second = 0.0
+        self._reason: StopReason | None = None
+        self._first = 0
+        self._began = self._reported = self._saved = time.monotonic()
 
     def resume(self) -> None:
         """Goes on from the newest checkpoint, if its shards are there and of the same engine."""
@@ -96,35 +100,44 @@ class Bulk:
             Stopped: asked to stop; the checkpoint is saved.
         """
         self._began = self._reported = self._saved = time.monotonic()
-        first = reached = self.done
+        self._first = reached = self.done
         shard: Shard | None = None
-        for window, outputs in compute(first):
-            if shard is None:
-                shard = new_shard(self._open)
+        for window, outputs in compute(self._first, self._go_on):
+            shard = shard or new_shard(self._open)
             shard.add(window, outputs)
             reached = window.end
-            self.rows_per_second = (reached - first) / max(time.monotonic() - self._began, 1e-9)
-            self._report(reached)
-            reason = self._context.should_stop() if reached < self._total else None
-            if reason or self._is_due(reached):
+            self._tell(reached - self._first)
+            if self._reason and reached < self._total:
+                break
+            if self._is_due(reached):
                 shard.close()
                 shard = None
                 self._save(reached)
-            if reason:
-                raise Stopped(f"stopped at row {reached} of {self._total}: {reason}")
         if shard is not None:
             shard.close()
+        if self._reason and reached < self._total:
+            if shard is not None:
+                self._save(reached)
+            raise Stopped(f"stopped at row {reached} of {self._total}: {self._reason}")
+        if shard is not None:
             self._take(reached)
 
-    def _report(self, reached: int) -> None:
-        now = time.monotonic()
+    def _go_on(self, computed: int) -> bool:
+        """Asked after each batch, with the rows that this attempt has computed."""
+        self._tell(computed)
+        self._reason = self._reason or self._context.should_stop()
+        return self._reason is None
+
+    def _tell(self, computed: int) -> None:
+        now, reached = time.monotonic(), self._first + computed
+        self.rows_per_second = computed / max(now - self._began, 1e-9)
         if now - self._reported < REPORT_SECONDS and reached < self._total:
             return
         self._reported = now
-        eta = max(self._total - reached, 0) / self.rows_per_second
+        total = max(self._total, reached)
+        eta = (total - reached) / self.rows_per_second if computed else None
         metrics = {"rows_per_second": round(self.rows_per_second, 1)}
-        stage = f"row {reached}/{max(self._total, reached)}"
-        self._context.report(Progress(reached, max(self._total, reached), stage, metrics, eta))
+        self._context.report(Progress(reached, total, f"row {reached}/{total}", metrics, eta))
 
     def _is_due(self, reached: int) -> bool:
         if reached >= self._total or self._context.checkpoint_in_flight():

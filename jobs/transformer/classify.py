@@ -1,7 +1,7 @@
 """Tells the class of every text, and writes a table of them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from jobs.context import JobContext
 from jobs.transformer import predictions
@@ -34,8 +34,9 @@ def run(spec: ClassifyTexts, context: JobContext) -> Classification:
     bulk.resume()
     engine = classifying(load(folder, len(names)), choice)
 
-    def compute(first: int) -> Iterator[tuple[Window, Array]]:
-        return computed(engine, ahead(windows(rows, tokenizer, spec.batch_size, first)), len(names))
+    def compute(first: int, go_on: Callable[[int], bool]) -> Iterator[tuple[Window, Array]]:
+        found = ahead(windows(rows, tokenizer, spec.batch_size, first))
+        return computed(engine, found, len(names), go_on)
 
     bulk.run(compute, lambda path: PredictionShard(path, names))
     labels = predictions.counts_of(bulk.shards, "label")

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +56,9 @@ def run(spec: EmbedTexts, context: JobContext) -> TextEmbeddings:
     dim = int(loaded.classifier.backbone.hidden_dim)
     engine = embedding(loaded, spec.normalize, choice)
 
-    def compute(first: int) -> Iterator[tuple[Window, Array]]:
-        return computed(engine, ahead(windows(rows, tokenizer, spec.batch_size, first)), dim)
+    def compute(first: int, go_on: Callable[[int], bool]) -> Iterator[tuple[Window, Array]]:
+        found = ahead(windows(rows, tokenizer, spec.batch_size, first))
+        return computed(engine, found, dim, go_on)
 
     bulk.run(compute, EmbeddingShard)
     # Every embedding of a text has a number other than 0, as layer normalisation leaves none without.

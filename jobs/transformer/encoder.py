@@ -86,7 +86,7 @@ def _embeddings(family: str, backbone: Any, token_ids: tf.Tensor, batch: block.B
         return tokens
     dense = backbone.embeddings_projection
     product = tf.matmul(tokens, tf.cast(dense.kernel.value, batch.kind))
-    return tf.nn.bias_add(product, tf.cast(dense.bias.value, batch.kind))
+    return fused.add_bias(product, dense.bias.value)
 
 
 def _head(family: str, classifier: Any, first: tf.Tensor, batch: block.Batch) -> tf.Tensor:

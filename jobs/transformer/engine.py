@@ -1,10 +1,10 @@
 """What computes a trained model's outputs for many texts: OpenVINO on a CPU, or TensorFlow."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from jobs import machine
 from jobs.errors import BadInput
 from jobs.transformer.inference import Forward, batch_of, embeddings_of, frozen, logits_of
 from jobs.transformer.models import Loaded
+from jobs.transformer.openvino_graph import Graph
 from jobs.transformer.tokens import Array
 
 #: Tokens int32 (batch, width), padded, and how many each text has, int32 (batch,).
@@ -54,7 +55,8 @@ class Choice:
                 "engine='openvino' needs the package openvino, which is not installed here: pip install "
                 "openvino, or choose engine='tensorflow'"
             )
-        if precision == "auto":
+        if precision == "auto" or (library == "openvino" and precision == "bfloat16"):
+            # OpenVINO falls back to float32 where the processor has no bfloat16; then it is to be called so.
             precision = "bfloat16" if machine.has_bfloat16() else "float32"
         return cls(library, precision)
 
@@ -69,20 +71,22 @@ def has_openvino() -> bool:
 
 def classifying(loaded: Loaded, choice: Choice) -> Engine:
     """Computes logits, float32 (batch, classes)."""
-    return _engine(logits_of(_in_precision(loaded, choice)), choice)
+    if choice.library == "openvino":
+        return _openvino(choice, lambda library: Graph(library, loaded).logits())
+    return TensorFlow(logits_of(_in_precision(loaded, choice)))
 
 
 def embedding(loaded: Loaded, normalize: bool, choice: Choice) -> Engine:
     """Computes mean-pooled embeddings, float32 (batch, hidden)."""
-    return _engine(embeddings_of(_in_precision(loaded, choice), normalize), choice)
-
-
-def _engine(forward: Forward, choice: Choice) -> Engine:
     if choice.library == "openvino":
-        from jobs.transformer.openvino import OpenVino
+        return _openvino(choice, lambda library: Graph(library, loaded).embeddings(normalize))
+    return TensorFlow(embeddings_of(_in_precision(loaded, choice), normalize))
 
-        return OpenVino(forward, choice.precision)
-    return TensorFlow(forward)
+
+def _openvino(choice: Choice, build: Callable[[Any], Any]) -> Engine:
+    from jobs.transformer.openvino import OpenVino
+
+    return OpenVino(build, choice.precision)
 
 
 class TensorFlow:
@@ -98,8 +102,8 @@ class TensorFlow:
 
 
 def _in_precision(loaded: Loaded, choice: Choice) -> Loaded:
-    """The same weights, multiplied in bfloat16; OpenVINO does so by itself."""
-    if choice.library == "openvino" or choice.precision == "float32":
+    """The same weights, multiplied in what was chosen."""
+    if choice.precision == "float32":
         return loaded
     classifier = loaded.classifier
     config = classifier.backbone.get_config() | {"dtype": "mixed_bfloat16"}

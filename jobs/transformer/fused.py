@@ -85,6 +85,26 @@ def masked_softmax(scores: tf.Tensor, lengths: tf.Tensor, factor: float, key: Ke
     return compute(scores)
 
 
+def add_bias(values: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Values and bias, in one operation with the product that the values are.
+
+    Args:
+        values: float32 or bfloat16 (tokens, features).
+        bias: float32 (features,).
+    """
+
+    @tf.custom_gradient
+    def compute(values: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+        def below(above: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            # A sum over tokens as a product: TensorFlow's own gradient takes several times as long.
+            ones = tf.ones((1, tf.shape(above)[0]), above.dtype)
+            return above, tf.cast(tf.matmul(ones, above)[0], tf.float32)
+
+        return tf.nn.bias_add(values, tf.cast(bias, values.dtype)), below
+
+    return compute(values, bias)
+
+
 def dropout(values: tf.Tensor, key: Key, rate: float) -> tf.Tensor:
     """Dropout (Srivastava et al., 2014) by itself.
 
@@ -125,8 +145,8 @@ def _gelu_gradient(
     share = _share(inputs, exact)
     if exact:
         slope = math.sqrt(1 / (2 * math.pi)) * tf.exp(-0.5 * inputs * inputs)
-    else:  # share = (1 + tanh(inner)) / 2, so its slope is 2 share (1 - share) inner'
-        slope = 2 * share * (1 - share) * _SLOPE * (1 + 3 * _CUBE * inputs * inputs)
+    else:
+        slope = share * (1 - share) * 2 * _SLOPE * (1 + 3 * _CUBE * inputs * inputs)
     below = tf.cast(above, tf.float32) * (share + inputs * slope)
     return tf.cast(below, values.dtype), tf.reduce_sum(below, 0)
 
@@ -135,7 +155,9 @@ def _share(inputs: tf.Tensor, exact: bool) -> tf.Tensor:
     """What of its input GELU lets through: the normal distribution's function, or nearly that."""
     if exact:
         return 0.5 * (1 + tf.math.erf(inputs * math.sqrt(0.5)))
-    return 0.5 * (1 + tf.tanh(_SLOPE * (inputs + _CUBE * inputs * inputs * inputs)))
+    # (1 + tanh(inner)) / 2, but by the exponential function, which XLA computes faster than its tanh.
+    inner = _SLOPE * inputs * (1 + _CUBE * inputs * inputs)
+    return 1 / (1 + tf.exp(-2 * inner))
 
 
 @_compiled
@@ -183,7 +205,8 @@ def _softmax(
     read = tf.range(tf.shape(scores)[-1]) < lengths[:, None, None, None]
     inputs = tf.where(read, tf.cast(scores, tf.float32) * factor, -1e9)
     powers = tf.exp(inputs - tf.reduce_max(inputs, -1, keepdims=True))
-    shares = powers / tf.reduce_sum(powers, -1, keepdims=True)
+    # Times the reciprocal: XLA divides by a sum of each row in twice the time.
+    shares = powers * (1 / tf.reduce_sum(powers, -1, keepdims=True))
     return tf.cast(shares, scores.dtype), tf.cast(drop(shares, key, rate), scores.dtype)
 
 

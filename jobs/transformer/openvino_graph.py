@@ -4,7 +4,6 @@ The same mathematics as KerasHub's, for all of its families. OpenVINO finds neit
 attention in the graph that KerasHub leaves in TensorFlow; here it is told (docs/decisions.md).
 """
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,8 +48,9 @@ class Graph:
         return self._model(self._dense(self._classifier.output_dense, activation(pooled)))
 
     def embeddings(self, normalize: bool) -> Any:
-        """A model with the mean of the last hidden states over each text's tokens, float32 (batch, hidden)."""
-        ops, hidden = self._ops, self._embedded()
+        """A model with the mean over each text of its last hidden states, float32 (batch, hidden)."""
+        ops = self._ops
+        hidden = self._embedded()
         for block in self._blocks():
             hidden = self._block(block, hidden)
         there = ops.unsqueeze(ops.convert(self._there(), "f32"), [1])  # (batch, 1, width)
@@ -105,13 +105,10 @@ class Graph:
     def _attention(self, query: Any, key: Any, value: Any) -> Any:
         """Softmax of the scaled products, times the values: (batch, heads, width, size) in, heads joined."""
         ops = self._ops
-        if os.environ.get("SDPA"):
-            found = ops.scaled_dot_product_attention(query, key, value, self._bias())
-        else:
-            size = self._backbone.hidden_dim // self._backbone.num_heads
-            scaled = ops.multiply(query, self._constant(np.float32(size**-0.5)))
-            scores = ops.add(ops.matmul(scaled, key, False, True), self._bias())
-            found = ops.matmul(ops.softmax(scores, -1), value, False, False)
+        size = self._backbone.hidden_dim // self._backbone.num_heads
+        scaled = ops.multiply(query, self._constant(np.float32(size**-0.5)))
+        scores = ops.add(ops.matmul(scaled, key, False, True), self._bias())
+        found = ops.matmul(ops.softmax(scores, -1), value, False, False)
         joined = ops.transpose(found, self._integers([0, 2, 1, 3]))
         return ops.reshape(joined, self._integers([0, 0, self._backbone.hidden_dim]), special_zero=True)
 

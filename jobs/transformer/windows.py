@@ -1,7 +1,7 @@
 """Many texts, some thousand at a time: read and tokenised ahead, computed by length, put back into order."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -12,8 +12,8 @@ from jobs.transformer.engine import Batch, Engine
 from jobs.transformer.rows import Row
 from jobs.transformer.tokens import CHARACTERS_PER_TOKEN, Array, Tokenizer
 
-#: Batches of a window, among which texts are sorted by length; more gain nothing that could be measured.
-BATCHES = 64
+#: Batches of a window, among which texts are sorted by length.
+BATCHES = 32
 #: Rows of a window at most, however large the batches, and characters after which one ends early: what a
 #: window takes of the memory has a bound.
 MOST_ROWS, MOST_CHARACTERS = 16_384, 2**24
@@ -111,11 +111,20 @@ def ahead(found: Iterator[Window]) -> Iterator[Window]:
             yield window
 
 
-def computed(engine: Engine, found: Iterable[Window], columns: int) -> Iterator[tuple[Window, Array]]:
+def computed(
+    engine: Engine, found: Iterable[Window], columns: int, go_on: Callable[[int], bool]
+) -> Iterator[tuple[Window, Array]]:
     """Each window with the engine's outputs in the order of its rows, float32 (rows, columns).
 
     Rows without a text are NaN. The engine is given batches of the next window before this one is done, so
     that it never waits for the slowest.
+
+    Args:
+        engine: computes.
+        found: what.
+        columns: numbers in an output.
+        go_on: called after each batch with the rows done so far, from the first window's on; False ends the
+            work, and what is computed of the window is left out.
     """
     waiting: deque[Window] = deque()
 
@@ -125,14 +134,19 @@ def computed(engine: Engine, found: Iterable[Window], columns: int) -> Iterator[
             for _, tokens, lengths in window.batches:
                 yield tokens, lengths
 
-    outputs = engine.run(batches())
+    outputs, done = engine.run(batches()), 0
     for output in outputs:
         while not waiting[0].batches:
+            done += len(waiting[0].texts)
             yield waiting[0], _nothing(waiting.popleft(), columns)
-        values = _nothing(waiting[0], columns)
-        values[waiting[0].batches[0][0]] = output
-        for numbers, *_ in waiting[0].batches[1:]:
-            values[numbers] = next(outputs)
+        window = waiting[0]
+        values, last = _nothing(window, columns), len(window.batches) - 1
+        for number, (rows, *_) in enumerate(window.batches):
+            values[rows] = next(outputs) if number else output
+            done += len(rows)
+            if not go_on(done) and number < last:
+                return
+        done += window.texts.count(None)
         yield waiting.popleft(), values
     for window in waiting:
         yield window, _nothing(window, columns)

@@ -18,6 +18,7 @@ from scheduler.cli import (
     kinds,
     listing,
     recover,
+    report,
     stack,
     submit,
     verify,
@@ -92,6 +93,7 @@ app.command("logs", rich_help_panel=_JOBS)(follow.logs)
 app.command("cancel", rich_help_panel=_JOBS)(follow.cancel)
 app.command("artifacts", rich_help_panel=_JOBS)(files.artifacts)
 app.command("images", rich_help_panel=_JOBS)(files.images)
+app.command("report", rich_help_panel=_JOBS)(report.report)
 app.command("workers", rich_help_panel=_JOBS)(workers.workers)
 app.command("drain", rich_help_panel=_JOBS)(workers.drain)
 app.command("recover", rich_help_panel=_JOBS)(recover.recover)

@@ -47,7 +47,10 @@ class SeaweedFS(S3Server):
         make_private(self.folder)
         make_private(self.folder / "data")
         write_private(self.folder / "s3.json", self._identities())
-        write_certificates(*(self.folder / name for name in ("authority.pem", "certificate.pem", "key.pem")))
+        authority, certificate, key = (
+            self.folder / name for name in ("authority.pem", "certificate.pem", "key.pem")
+        )
+        write_certificates(authority, certificate, key)
         write_private(self.folder / "security.toml", self._security())
         # The server keeps its last options here and prefers them to an option given at its default.
         (self.folder / "data" / "mini.options").unlink(missing_ok=True)

@@ -5,7 +5,8 @@ if not (get(id, 'state') == 'RUNNING' and get(id, 'token') == token) then
   if not move(id, 'RUNNING') then return false end
   redis.call('HINCRBY', record(id), 'attempt', 1)
   redis.call('HSETNX', record(id), 'started', stamp(now))
-  redis.call('HSET', record(id), 'worker', worker, 'token', token, 'attempt_started', stamp(now))
+  redis.call('HSET', record(id), 'worker', worker, 'token', token, 'attempt_started', stamp(now), 'lease', lease)
+  observe('wait|' .. get(id, 'pool'), now - tonumber(get(id, 'queued') or now))
   redis.call('ZREM', P .. 'outbox', id)
 end
 redis.call('ZADD', P .. 'leases', stamp(now + tonumber(lease)), id)

@@ -1,4 +1,5 @@
--- Stands before every script. P (the prefix of all keys) and ALLOWED (from>to) come from Python.
+-- Stands before every script. P (the prefix of all keys), ALLOWED (from>to) and BOUNDS (of histograms, in
+-- seconds) come from Python.
 
 local clock = redis.call('TIME')
 -- Redis's clock alone decides, so that a worker's clock may be wrong.
@@ -10,6 +11,32 @@ local function get(id, field) return redis.call('HGET', record(id), field) end
 
 local function announce(id, ...)
   redis.call('XADD', P .. 'events:' .. id, 'MAXLEN', '~', 1000, '*', ...)
+end
+
+-- What the exporter shows. Counted here, in the step that it happens in, so that each thing counts once.
+local function count(name, by) redis.call('HINCRBY', P .. 'tally', name, by) end
+local function observe(name, seconds)
+  local bucket = 'inf'
+  for _, bound in ipairs(BOUNDS) do
+    if seconds <= bound then bucket = tostring(bound) break end
+  end
+  count(name .. '|' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', P .. 'tally', name .. '|sum', stamp(seconds))
+end
+
+-- A job whose attempt failed works again.
+local function recovered(id)
+  local since, cause = unpack(redis.call('HMGET', record(id), 'broken', 'broken_by'))
+  if not since then return end
+  redis.call('HDEL', record(id), 'broken', 'broken_by')
+  observe('recovery|' .. cause, now - tonumber(since))
+end
+
+-- The last that was heard of an attempt: now, or the last renewal of a lease that ran out.
+local function last_sign(id)
+  local expiry, lease = redis.call('ZSCORE', P .. 'leases', id), get(id, 'lease')
+  if expiry and lease and tonumber(expiry) <= now then return tonumber(expiry) - tonumber(lease) end
+  return now
 end
 
 -- The indices by state: of all jobs, and of those of one kind, so that no list is ever made by intersecting two.
@@ -47,6 +74,8 @@ local function finish(id, to, cause, message)
     local job, state, why, text = unpack(table.remove(todo))
     if move(job, state) then
       ended = true
+      count('ended|' .. get(job, 'kind') .. '|' .. state .. '|' .. why, 1)
+      if state == 'SUCCEEDED' then recovered(job) end
       redis.call('HSET', record(job), 'finished', stamp(now), 'cause', why, 'message', text)
       for _, set in ipairs({ 'leases', 'outbox', 'delayed' }) do redis.call('ZREM', P .. set, job) end
       for _, child in ipairs(redis.call('SMEMBERS', P .. 'children:' .. job)) do
@@ -72,6 +101,11 @@ end
 
 -- Gives a running job back. A charged return counts against the job's attempts.
 local function give_back(id, charged, cause, message, delay, patience)
+  if charged then
+    count('failed|' .. get(id, 'kind') .. '|' .. cause, 1)
+    redis.call('HSETNX', record(id), 'broken', stamp(last_sign(id)))
+    redis.call('HSETNX', record(id), 'broken_by', cause)
+  end
   redis.call('ZREM', P .. 'leases', id)
   redis.call('RPUSH', P .. 'attempts:' .. id, cjson.encode({
     attempt = tonumber(get(id, 'attempt')), worker = get(id, 'worker'), cause = cause, message = message,

@@ -17,6 +17,7 @@ from scheduler import Client
 from scheduler.cli import app
 from scheduler.embedded import Stack
 from scheduler.records import PREFIX
+from tests.browser import page
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.usefixtures("stack")
@@ -117,10 +118,21 @@ def test_ctrl_c_stops_the_looking_and_not_the_job() -> None:
     triptych("watch", job_id, code=1)
 
 
+def test_a_report_is_written_where_it_is_wanted_and_a_browser_shows_its_curves(tmp_path: Path) -> None:
+    job_id = submitted("trial.steps", "--steps", "30")
+    triptych("watch", job_id)
+    path = tmp_path / "page.html"
+    assert triptych("report", job_id, "--out", str(path)).stdout == f"{path}\n"
+    shown = page(path.as_uri(), tmp_path)
+    assert job_id in shown
+    assert re.search(r"<svg.*<polyline", shown, re.S)
+    assert Path(triptych("report", job_id).stdout.strip()).read_text() == path.read_text()
+
+
 def test_artifacts_are_listed_and_copied(tmp_path: Path) -> None:
     job_id = submitted("trial.echo", "--text", "over here")
     triptych("watch", job_id)
-    assert triptych("artifacts", job_id).stdout == "echo.txt\t9\n"
+    assert re.fullmatch(r"echo.txt\t9\nreport.html\t\d+\n", triptych("artifacts", job_id).stdout)
     copied = triptych("artifacts", job_id, "--download", str(tmp_path / "out")).stdout.splitlines()
     assert str(tmp_path / "out" / "artifacts" / "echo.txt") in copied
     assert (tmp_path / "out" / "artifacts" / "echo.txt").read_text() == "over here"

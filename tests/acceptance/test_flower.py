@@ -34,3 +34,19 @@ def test_a_running_job_shows_its_progress_and_its_spec(stack: Stack, client: Cli
     wait_until(lambda: job.state.final)
     text = page(f"{flower(stack)}/task/{job.id}", tmp_path)
     assert "REVOKED" in text
+
+
+def test_the_row_of_a_job_that_is_done_leads_to_its_report(
+    stack: Stack, client: Client, tmp_path: Path
+) -> None:
+    job = client.submit(Steps(steps=3, step_seconds=0.01))
+    job.wait(60)
+
+    def row() -> str:
+        found = re.search(
+            rf"<tr(?:(?!</tr>).)*{job.id}.*?</tr>", page(f"{flower(stack)}/tasks", tmp_path), re.S
+        )
+        return found[0] if found else ""
+
+    wait_until(lambda: "SUCCESS" in row())
+    assert f"done · step 3/3 · loss 0.333 · triptych report {job.id}" in row()

@@ -26,10 +26,21 @@ class Compose:
     project: str
     file: Path  #: its `.env`
     values: dict[str, str]
+    files: tuple[str, ...] = ("docker-compose.yml",)
 
     def __call__(self, *arguments: str, seconds: float = 180) -> str:
         """`docker compose` with these arguments; what it prints."""
-        command = [self.docker, "compose", "-p", self.project, "--env-file", str(self.file), *arguments]
+        files = [part for name in self.files for part in ("-f", name)]
+        command = [
+            self.docker,
+            "compose",
+            "-p",
+            self.project,
+            *files,
+            "--env-file",
+            str(self.file),
+            *arguments,
+        ]
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, env=clean_environment()
         )
@@ -42,7 +53,7 @@ class Compose:
 
     def containers(self, service: str) -> list[str]:
         """The ids of a service's containers."""
-        return self("ps", "-q", service).split()
+        return self("--profile", "*", "ps", "-q", service).split()
 
     def inspect(self, container: str, template: str) -> str:
         """One property of a container or an image."""
@@ -54,6 +65,10 @@ class Compose:
             [self.docker, *arguments], capture_output=True, text=True, check=True, timeout=seconds
         )
         return done.stdout + done.stderr
+
+    def has_image(self, repository: str) -> bool:
+        """Whether any version of an image is on this machine."""
+        return bool(self.engine("images", "-q", repository).strip())
 
     def port(self, name: str) -> int:
         """A port on this machine."""
@@ -77,6 +92,31 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TRIPTYCH_")}
 
 
+PORTS = ("REDIS", "S3", "CONSOLE", "FLOWER", "EXPORTER", "GRAFANA")
+
+
+def engine() -> str:
+    """The program that speaks to a container engine which answers."""
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "info"], capture_output=True).returncode:
+        pytest.skip("no container engine answers")
+    return docker
+
+
+def stack(
+    docker: str, folder: Path, project: str, text: str, files: tuple[str, ...] = ("docker-compose.yml",)
+) -> Compose:
+    """A stack with a `.env` of its own, not yet up."""
+    file = folder / "env"
+    file.write_text(text)
+    values = dict(line.split("=", 1) for line in text.splitlines())
+    return Compose(docker, f"triptych-test-{project}{os.getpid()}", file, values, files)
+
+
+def ports() -> str:
+    return "".join(f"TRIPTYCH_{name}_PORT={free_port()}\n" for name in PORTS)
+
+
 def free_port() -> int:
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
@@ -85,17 +125,11 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "info"], capture_output=True).returncode:
-        pytest.skip("no container engine answers")
-    file = tmp_path_factory.mktemp("compose") / "env"
-    ports = {f"TRIPTYCH_{name}_PORT": str(free_port()) for name in ("REDIS", "S3", "CONSOLE", "FLOWER")}
-    file.write_text(environment() + "".join(f"{name}={value}\n" for name, value in ports.items()))
-    values = dict(line.split("=", 1) for line in file.read_text().splitlines())
-    stack = Compose(docker, f"triptych-test-{os.getpid()}", file, values)
-    stack("build", "scheduler", "worker-cpu", seconds=1500)
+    folder = tmp_path_factory.mktemp("compose")
+    built = stack(engine(), folder, "", environment() + ports())
+    built("build", "scheduler", "worker-cpu", seconds=1500)
     try:
-        stack.up()
-        yield stack
+        built.up()
+        yield built
     finally:
-        stack("down", "--volumes", "--timeout", "20")
+        built("--profile", "*", "down", "--volumes", "--timeout", "20")

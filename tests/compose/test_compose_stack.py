@@ -157,11 +157,35 @@ def test_nobody_gets_in_without_a_password(compose: Compose) -> None:
         (compose.port("S3"), "/triptych", {403}),
         (compose.port("FLOWER"), "/", {401}),
         (compose.port("FLOWER"), "/metrics", {401}),
+        (compose.port("EXPORTER"), "/metrics", {401}),
     ):
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(port, path)
         assert refused.value.code in refusals
         refused.value.close()
+
+
+def test_the_exporter_and_flower_tell_those_who_know_the_passwords(compose: Compose) -> None:
+    done(compose.client().submit(tiny(500)))
+    told = ask(compose.port("EXPORTER"), "/metrics", compose.values["TRIPTYCH_METRICS_PASSWORD"])
+    assert re.search(r'^triptych_workers\{pool="cpu",draining="false"\} \d', told, re.MULTILINE)
+    assert 'triptych_jobs_ended_total{kind="gan.train",state="SUCCEEDED"' in told
+    told = ask(compose.port("FLOWER"), "/metrics", compose.values["TRIPTYCH_FLOWER_PASSWORD"])
+    assert "flower_events_total{" in told
+
+
+def test_the_prometheus_of_the_profile_monitoring_sees_exporter_and_flower(compose: Compose) -> None:
+    if not compose.has_image("prom/prometheus"):
+        pytest.skip("there is no image of Prometheus here")
+    compose("--profile", "monitoring", "up", "-d", "--wait", "--pull", "never", "--no-deps", "prometheus")
+    (container,) = compose.containers("prometheus")
+    assert compose.engine("exec", container, "id", "-u").strip() == "65534"
+    question = "http://127.0.0.1:9090/api/v1/query?query=up"
+    end = time.monotonic() + 60
+    while '"1"' not in (told := compose.engine("exec", container, "wget", "-qO-", question)) or '"0"' in told:
+        assert time.monotonic() < end, told
+        time.sleep(1)
+    assert len(json.loads(told)["data"]["result"]) == 2
 
 
 def test_a_worker_limited_to_one_processor_starts_one_slot_of_one_thread(compose: Compose) -> None:

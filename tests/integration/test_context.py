@@ -11,7 +11,7 @@ from triptych_drill.spec import DrillResult, Train
 from jobs.checkpoint import Checkpoint, digest_of_spec
 from jobs.context import Progress
 from jobs.spec import JobSpec
-from scheduler import Client
+from scheduler import Client, FailureCause, JobState
 from scheduler.artifacts import JobKeys
 from scheduler.settings import RedisSettings, StoreSettings
 from worker.__main__ import connection
@@ -181,6 +181,24 @@ def test_with_no_checkpoint_left_whole_it_begins_anew_and_says_so(
     assert "no checkpoint is usable: begins anew" in caplog.text
 
 
+def test_a_shard_goes_over_to_the_next_attempt_and_is_gone_once_there_is_a_result(
+    client: Client, attempt: Callable[..., WorkerContext], tmp_path: Path
+) -> None:
+    job = client.submit(SPEC)
+    first = attempt(job.id)
+    (tmp_path / "rows").write_bytes(b"some rows")
+    first.save_shard("0-9.rows", tmp_path / "rows")
+    save(first, 9)
+    second = attempt(job.id)
+    found = second.shard("0-9.rows")
+    assert found is not None
+    assert found.read_bytes() == b"some rows"
+    assert second.shard("9-18.rows") is None
+    second.finish(result("the end"))
+    assert not list(client.store.under(JobKeys(job.id).shards))
+    assert set(job.artifacts()) <= {"report.html"}
+
+
 def result(state: str) -> DrillResult:
     return DrillResult(steps=40, state_sha256=state, resumed_from=0)
 
@@ -217,3 +235,27 @@ def test_a_result_that_is_written_late_does_not_replace_the_one_that_stands(
     stored = json.loads(client.store.get(JobKeys(job.id).result))
     assert (stored["attempt"], job.result().state_sha256) == (2, "of the second")
     assert [line["step"] for line in job.metrics()] == [1, 2]
+
+
+def test_a_report_that_cannot_be_made_costs_the_job_nothing(
+    client: Client, attempt: Callable[..., WorkerContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise RuntimeError("a fault in the page")
+
+    monkeypatch.setattr("scheduler.report.storing.render", broken)
+    job = client.submit(SPEC)
+    attempt(job.id).finish(result("any"))
+    assert client.store.exists(JobKeys(job.id).result)
+    assert job.artifacts() == {}
+
+
+def test_a_report_of_a_success_that_never_came_is_made_anew(
+    client: Client, attempt: Callable[..., WorkerContext]
+) -> None:
+    job = client.submit(SPEC)
+    context = attempt(job.id)
+    context._store_report(result("any"))
+    assert 'content="SUCCEEDED"' in job.artifact("report.html").decode()
+    client.records.settle(job.id, 1, JobState.FAILED, FailureCause.STALLED, "no progress")
+    assert 'content="FAILED"' in job.report()

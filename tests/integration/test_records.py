@@ -299,3 +299,46 @@ def test_a_wish_to_preempt_is_for_one_attempt(records: Records) -> None:
     renewal = records.renew(job_id, again.attempt, LEASE)
     assert renewal is not None
     assert renewal.wish is None
+
+
+def test_what_happens_is_counted_once_in_the_step_that_it_happens_in(records: Records) -> None:
+    done, attempt = claimed(records)
+    records.report(done, attempt, Progress(30, 100))
+    records.report(done, attempt, Progress(100, 100))
+    for _ in range(2):  # a lost answer makes the caller ask again
+        records.settle(done, attempt, JobState.SUCCEEDED)
+    bad, attempt = claimed(records)
+    records.settle(bad, attempt, JobState.FAILED, FailureCause.BUG, "a fault")
+    tally = records.tally()
+    assert tally["ended|trial.echo|SUCCEEDED|"] == 1
+    assert tally["ended|trial.echo|FAILED|BUG"] == 1
+    assert tally["failed|trial.echo|BUG"] == 1
+    assert tally["steps|trial.echo"] == 100
+    assert (
+        sum(count for name, count in tally.items() if name.startswith("wait|cpu|") and "sum" not in name) == 2
+    )
+
+
+def test_recovery_is_counted_from_the_last_sign_of_the_lost_attempt_to_the_next_progress(
+    records: Records,
+) -> None:
+    job_id, _ = claimed(records)
+    seconds, _ = records.redis.time()
+    # Its lease of 60 s ran out 3 s ago, so it was last heard of 63 s ago.
+    records.redis.zadd("triptych:leases", {job_id: seconds - 3}, xx=True)
+    records.sweep(10)
+    assert not [name for name in records.tally() if name.startswith("recovery|")]
+    again = records.claim(job_id, "another", LEASE)
+    assert again is not None
+    for step in (1, 2):
+        records.report(job_id, again.attempt, Progress(step, 100))
+    tally = records.tally()
+    assert tally["failed|trial.echo|WORKER_LOST"] == 1
+    assert tally["recovery|WORKER_LOST|300"] == 1
+    assert 62 < tally["recovery|WORKER_LOST|sum"] < 300
+
+
+def test_a_job_that_is_handed_over_is_no_failure(records: Records) -> None:
+    job_id, attempt = claimed(records)
+    records.give_back(job_id, attempt, charged=False, message="its worker was drained")
+    assert not [name for name in records.tally() if name.startswith(("failed|", "recovery|"))]

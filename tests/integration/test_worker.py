@@ -47,10 +47,10 @@ def test_a_job_runs_and_leaves_result_artifacts_metrics_and_log(client: Client, 
 
     echo = client.submit(Echo(text="well met"))
     echo.wait(60)
-    assert echo.artifacts() == {"echo.txt": 8}
+    assert echo.artifacts() == {"echo.txt": 8, "report.html": len(echo.report().encode())}
     assert echo.artifact("echo.txt") == b"well met"
     names = {path.relative_to(tmp_path).as_posix() for path in echo.download(tmp_path)}
-    assert names == {"artifacts/echo.txt", "result.json", "spec.json"}
+    assert names == {"artifacts/echo.txt", "artifacts/report.html", "result.json", "spec.json"}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,26 @@ def test_a_running_job_is_cancelled_at_a_step_boundary_and_keeps_its_checkpoint(
     with pytest.raises(JobFailed, match="CANCELLED"):
         job.wait(60)
     assert list(client.store.under(f"jobs/{job.id}/checkpoints/"))
+
+
+def test_every_job_that_ran_leaves_a_report_however_it_ended(client: Client) -> None:
+    done = client.submit(Steps(steps=4, killed_after=2))
+    done.wait(60)
+    cancelled = client.submit(Steps(steps=100_000))
+    wait_until(lambda: steps_done(cancelled) > 1)
+    assert "RUNNING" in cancelled.report()
+    cancelled.cancel()
+    failed = client.submit(Fail(how="input"))
+    for job in (done, cancelled, failed):
+        wait_until(lambda job=job: "report.html" in job.artifacts())  # type: ignore[misc]
+        page = job.report()
+        assert page.encode() == job.artifact("report.html")
+        for told in (job.id, job.kind, str(job.state), "cpu@worker-1", "numpy"):
+            assert told in page
+    assert "its process was ended by SIGKILL" in done.report()
+    assert "<svg" in done.report()
+    assert "the trial was given bad input" in failed.report()
+    assert "about to fail" in failed.report()
 
 
 def test_a_queued_job_that_is_cancelled_never_starts(client: Client) -> None:

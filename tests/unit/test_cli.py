@@ -17,7 +17,19 @@ from scheduler.cli.schema import fields_of
 
 COMMANDS = (
     *("demo", "up", "down", "status"),
-    *("submit", "jobs", "show", "watch", "logs", "cancel", "artifacts", "images", "workers", "recover"),
+    *(
+        "submit",
+        "jobs",
+        "show",
+        "watch",
+        "logs",
+        "cancel",
+        "artifacts",
+        "images",
+        "report",
+        "workers",
+        "recover",
+    ),
     *("kinds", "datasets", "run", "verify-resume"),
 )
 
@@ -138,6 +150,7 @@ def test_a_bad_spec_is_refused_in_one_line_before_any_server_is_asked(
         ["logs", "0123456789abcdef"],
         ["cancel", "0123456789abcdef"],
         ["artifacts", "0123456789abcdef"],
+        ["report", "0123456789abcdef"],
         ["images", "0123456789abcdef"],
         ["datasets", "list"],
         ["datasets", "upload", "faces", "."],

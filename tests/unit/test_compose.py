@@ -1,4 +1,4 @@
-"""docker-compose.yml and Dockerfile, as they are written; what they do on an engine is not tested here."""
+"""The compose files and the Dockerfile, as they are written; what they do on an engine is not tested here."""
 
 import re
 import shutil
@@ -11,9 +11,17 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, Any] = COMPOSE["services"]
+FAR: dict[str, Any] = yaml.safe_load((ROOT / "compose.worker.yml").read_text())
+TLS: dict[str, Any] = yaml.safe_load((ROOT / "compose.tls.yml").read_text())
+#: Those of a further machine stand beside the others.
+SERVICES: dict[str, Any] = COMPOSE["services"] | {
+    f"far {name}": service for name, service in FAR["services"].items()
+}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-SECRETS = ("REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "FLOWER_PASSWORD")
+SECRETS = (
+    *("REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
+    *("FLOWER_PASSWORD", "METRICS_PASSWORD", "GRAFANA_PASSWORD"),
+)
 
 service = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -60,15 +68,57 @@ def test_no_secret_is_written_down_and_each_is_asked_for() -> None:
 
 
 def test_workers_have_the_time_to_drain() -> None:
-    assert all(SERVICES[name]["stop_grace_period"] == "90s" for name in ("worker-cpu", "worker-gpu"))
+    workers = [service for name, service in SERVICES.items() if "worker" in name]
+    assert len(workers) == 4
+    assert all(service["stop_grace_period"] == "90s" for service in workers)
 
 
-def test_docker_compose_reads_the_file() -> None:
+def test_workers_are_the_same_here_and_on_a_further_machine_but_for_where_the_servers_are() -> None:
+    for name in ("worker-cpu", "worker-gpu"):
+        here, far = SERVICES[name], SERVICES[f"far {name}"]
+        differ = {key for key in here | far if here.get(key) != far.get(key)}
+        assert differ == {"environment", "volumes", "depends_on"}
+        servers = ("REDIS_URL", "S3_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "CA_FILE")
+        settings = here["environment"].keys() | {f"TRIPTYCH_{each}" for each in servers}
+        assert far["environment"].keys() == settings
+
+
+def test_with_tls_no_part_of_the_stack_has_an_address_without_it() -> None:
+    speak = {
+        name for name, service in COMPOSE["services"].items() if "x-servers" in str(service) or _asks(service)
+    }
+    assert speak == {name for name, service in TLS["services"].items() if _asks(service)}
+    for service in TLS["services"].values():
+        for name, value in service.get("environment", {}).items():
+            assert value.startswith(("rediss://", "https://", "/")), name
+    opened = {name: service["ports"] for name, service in TLS["services"].items() if "ports" in service}
+    assert opened.keys() == {"redis", "minio"}
+    assert all(
+        port.startswith("${TRIPTYCH_ADDRESS:-127.0.0.1}:") for ports in opened.values() for port in ports
+    )
+    assert "--port 0" in str(TLS["services"]["redis"]["command"])
+
+
+def _asks(service: dict[str, Any]) -> bool:
+    return "TRIPTYCH_REDIS_URL" in service.get("environment", {})
+
+
+def test_every_image_that_is_not_ours_has_a_version() -> None:
+    for service in SERVICES.values():
+        if "build" not in service:
+            assert re.search(r":\S*\d", service["image"])
+
+
+@pytest.mark.parametrize(
+    "files", [["docker-compose.yml"], ["docker-compose.yml", "compose.tls.yml"], ["compose.worker.yml"]]
+)
+def test_docker_compose_reads_the_files(files: list[str]) -> None:
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
         pytest.skip("docker compose is not installed")
-    environment = {f"TRIPTYCH_{name}": "x" for name in SECRETS}
-    command = [docker, "compose", "--profile", "*", "config", "--quiet"]
+    environment = {f"TRIPTYCH_{name}": "x" for name in (*SECRETS, "REDIS_URL", "S3_URL")}
+    named = [part for file in files for part in ("-f", file)]
+    command = [docker, "compose", *named, "--profile", "*", "config", "--quiet"]
     subprocess.run(
         command, cwd=ROOT, env={"PATH": "/usr/bin:/bin", "HOME": str(Path.home()), **environment}, check=True
     )

@@ -134,6 +134,27 @@ def test_a_corrupt_image_is_refused_by_its_name(
         pack(tmp_path)
 
 
+def test_one_corrupt_image_among_a_thousand_is_named_and_several_in_one_message(
+    picture: Picture, tmp_path: Path
+) -> None:
+    for number in range(1_000):
+        picture(f"{number:04d}.png")
+    bad = tmp_path / "images/0500.png"
+    bad.write_bytes(b"not a picture")
+    with pytest.raises(BadInput, match=r"0500\.png cannot be read as an image .*replace or remove it") as one:
+        pack(tmp_path / "images")
+    assert "0499" not in str(one.value)
+    for number in range(501, 508):
+        (tmp_path / f"images/{number:04d}.png").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"8 of 1000 files: .*0500\.png.*0504\.png.*; and 3 more$") as several:
+        pack(tmp_path / "images")
+    assert "\n" not in str(several.value)
+    assert bad.read_bytes() == b"not a picture"  # nobody's file is touched
+    for number in range(500, 508):
+        picture(f"{number:04d}.png")
+    assert len(pack(tmp_path / "images")) == 1_000
+
+
 def test_a_file_that_would_unpack_to_gigabytes_is_refused(
     picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

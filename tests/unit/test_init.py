@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner
 
 from scheduler.cli import app
@@ -46,3 +47,47 @@ def test_two_files_have_nothing_in_common(tmp_path: Path, monkeypatch: pytest.Mo
         CliRunner().invoke(app, ["init"])
         made.append((tmp_path / name / ".env").read_text().split())
     assert all(a != b for a, b in zip(*made, strict=True) if "S3_URL" not in a)
+
+
+def test_with_tls_it_makes_certificates_for_the_names_and_the_files_that_use_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIPTYCH_HOME", str(tmp_path / "home"))
+    assert CliRunner().invoke(app, ["init", "--tls", "head.example.org", "--tls", "10.0.0.5"]).exit_code == 0
+    assert load(RedisSettings).redis_url.get_secret_value().startswith("rediss://")
+    assert load(StoreSettings).s3_url.startswith("https://")
+    assert load(StoreSettings).ca_file == tmp_path / "certs" / "ca.pem"
+    assert "COMPOSE_FILE=docker-compose.yml:compose.tls.yml" in (tmp_path / ".env").read_text()
+    assert stat.S_IMODE((tmp_path / "certs").stat().st_mode) == 0o700
+    certificate = x509.load_pem_x509_certificate((tmp_path / "certs" / "server.pem").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {"redis", "minio", "localhost", "head.example.org"} == set(names.get_values_for_type(x509.DNSName))
+    addresses = names.get_values_for_type(x509.IPAddress)
+    assert {str(address) for address in addresses} == {"127.0.0.1", "10.0.0.5"}
+    authority = x509.load_pem_x509_certificate((tmp_path / "certs" / "ca.pem").read_bytes())
+    certificate.verify_directly_issued_by(authority)
+
+
+def test_where_certificates_are_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "certs").mkdir()
+    outcome = CliRunner().invoke(app, ["init", "--tls", "head.example.org"])
+    assert outcome.exit_code == 1
+    assert not (tmp_path / ".env").exists()
+
+
+def test_missing_passwords_are_added_and_nothing_else_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = "TRIPTYCH_REDIS_PASSWORD=mine\nTRIPTYCH_BIND=10.0.0.5"
+    (tmp_path / ".env").write_text(old)
+    outcome = CliRunner().invoke(app, ["init", "--missing"])
+    assert outcome.exit_code == 0
+    lines = (tmp_path / ".env").read_text().splitlines()
+    assert lines[:2] == old.splitlines()
+    added = [line.partition("=")[0].removeprefix("TRIPTYCH_") for line in lines[2:]]
+    assert added == ["FLOWER_PASSWORD", "METRICS_PASSWORD", "GRAFANA_PASSWORD"]
+    CliRunner().invoke(app, ["init", "--missing"])
+    assert (tmp_path / ".env").read_text().splitlines() == lines

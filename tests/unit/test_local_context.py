@@ -213,3 +213,16 @@ def test_a_folder_with_a_broken_spec_is_refused(tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text("{")
     with pytest.raises(BadInput, match=r"spec\.json is not a spec"):
         run_locally(SPEC, tmp_path)
+
+
+def test_a_shard_is_found_by_a_later_attempt(job: Path) -> None:
+    with LocalContext(job) as context:
+        (context.folder / "rows").write_bytes(b"some rows")
+        context.save_shard("0-9.rows", context.folder / "rows")
+    with LocalContext(job) as context:
+        found = context.shard("0-9.rows")
+        assert found is not None
+        assert found.read_bytes() == b"some rows"
+        assert context.shard("9-18.rows") is None
+        with pytest.raises(InvalidSpec, match="shard name"):
+            context.shard("../spec.json")

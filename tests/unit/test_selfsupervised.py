@@ -2,6 +2,9 @@
 
 import io
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from jobs import catalog
 from jobs.datasets import named
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec, Stopped
+from jobs.kills import DIARY, Assignment, Moment
 from jobs.local import LocalContext, run_locally
 from jobs.selfsupervised.evaluate import errors, representations
 from jobs.selfsupervised.fitting import fitted
@@ -27,7 +31,7 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
-from jobs.selfsupervised.train import split
+from jobs.selfsupervised.train import only, split
 
 Contexts = Callable[[int | None], type[LocalContext]]
 
@@ -131,6 +135,46 @@ def test_embeddings_are_the_same_in_both_files_and_after_a_stop(
     assert table["class_name"][:4] == ["red", "green", "blue", "red"]
 
 
+def test_a_killed_encoding_goes_on_behind_its_last_part_and_leaves_the_same_files(
+    home: tuple[Path, dict[str, Path]],
+) -> None:
+    folder, data = home
+    images = np.random.default_rng(1).integers(0, 255, (10_000, 9, 7, 3), dtype=np.uint8)
+    ImageSet(images).write(folder / "many.npz")
+    data = {**data, "many": folder / "many.npz"}
+    job = EncodeImages(model="convolutional", dataset="many", checkpoint_seconds=0)
+    assert run_locally(job, folder / "unkilled", data).count == 10_000
+
+    def attempt(kill: dict[str, Any] | None) -> int:
+        paths = {name: str(path) for name, path in data.items()}
+        told = Assignment(job.to_wire(), str(folder / "killed"), paths, kill).to_json()
+        return subprocess.run([sys.executable, "-m", "jobs.victim", told], check=False).returncode
+
+    assert attempt({"step": 8192, "moment": Moment.BOUNDARY, "share": 0.0}) == -signal.SIGKILL
+    assert not (folder / "killed/artifacts").exists()
+    assert attempt(None) == 0
+    diary = [json.loads(line) for line in (folder / "killed" / DIARY).read_text().splitlines()]
+    assert [line.get("killed_at") for line in diary] == [None, 8192, None]
+    assert diary[-1]["resumed_from"] == 4096
+    for name in ("embeddings.npz", "embeddings.parquet"):
+        files = [folder / run / "artifacts" / name for run in ("unkilled", "killed")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_large_pictures_in_colour_without_labels_train_every_method(variant: str, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (9, 96, 96, 3), dtype=np.uint8)
+    (tmp_path / "folder").mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"folder/{number}.png")
+    job = spec(variant).model_copy(update={"dataset": "large", "epochs": 1, "validation": 0.0})
+    result = run_locally(job, tmp_path / "trained", {"large": tmp_path / "folder"})
+    assert (result.steps, result.embedding_dim, result.knn_accuracy) == (1, 4, None)
+    model = load("trained", LocalContext(tmp_path / "used"))
+    assert model.shape == (96, 96, 3)
+    assert model.embed(images).shape == (9, 4)
+
+
 @pytest.mark.parametrize(("variant", "rows"), [("convolutional", 2), ("masked", 3)])
 def test_reconstructions_stand_below_their_originals(
     variant: str, rows: int, home: tuple[Path, dict[str, Path]]
@@ -199,6 +243,12 @@ def test_one_picture_trains_an_autoencoder_and_cannot_be_told_from_others(tmp_pa
         run_locally(TrainSelfSupervised(dataset="one", method="contrastive"), tmp_path / "contrastive", data)
     with pytest.raises(BadInput, match="has one image; an evaluation needs at least 2"):
         run_locally(EvaluateEmbeddings(model="autoencoder", dataset="one"), tmp_path / "evaluated", data)
+
+
+def test_a_curve_begins_with_its_first_judgement_and_is_straight_between_two() -> None:
+    judged = {"knn_accuracy": np.array([np.nan, 0.5, np.nan, 0.7], np.float32)}
+    np.testing.assert_allclose(only(judged, "knn_accuracy")["knn_accuracy"], [np.nan, 0.5, 0.6, 0.7], 1e-6)
+    assert only(judged, "validation_loss") == {}
 
 
 def test_rows_are_held_out_by_share_or_number_at_random_or_from_the_end() -> None:

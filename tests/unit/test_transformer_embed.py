@@ -65,7 +65,7 @@ def test_normalised_embeddings_have_length_one_and_the_same_direction_after_a_st
     monkeypatch.setattr(windows, "BATCHES", 2)
     run_locally(spec(encoder), tmp_path / "whole")
     with pytest.raises(Stopped):
-        run_locally(spec(encoder), tmp_path / "stopped", context=context_that_stops(3))
+        run_locally(spec(encoder), tmp_path / "stopped", context=context_that_stops(5))
     run_locally(spec(encoder), tmp_path / "stopped")
 
     files = [tmp_path / job / "artifacts/embeddings.npz" for job in ("whole", "stopped")]

@@ -1,0 +1,29 @@
+"""`triptych report`: everything about a job on one page."""
+
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scheduler.cli.follow import JobId
+from scheduler.cli.output import in_terminal, say
+
+
+def report(
+    job_id: JobId,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it here, and open no browser.")
+    ] = None,
+) -> None:
+    """Open a page on a job: spec, curves, pictures, result, attempts. It needs no network."""
+    from scheduler.client import Client
+
+    job = Client().get(job_id)
+    # A folder of its own: the page may show what is not for others on this machine.
+    path = out or Path(tempfile.mkdtemp(prefix="triptych-report-")) / f"{job.id}.html"
+    path.write_text(job.report(), encoding="utf-8")
+    say(str(path))
+    if out is None and in_terminal():
+        webbrowser.open(path.absolute().as_uri())
