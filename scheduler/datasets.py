@@ -179,7 +179,7 @@ class DataSets:
 
     def names(self) -> Sequence[str]:
         """The names that a spec can use."""
-        return sorted({*DATA_SETS, *TEXT_SETS, *SAMPLES, *self._stored()})
+        return sorted({*DATA_SETS, *TEXT_SETS, *self._stored()} - {*SAMPLES})
 
     def list(self) -> Sequence[DataSetInfo]:
         """Every data set: those that come with Triptych (these without a digest), then one's own."""
