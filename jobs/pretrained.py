@@ -11,14 +11,16 @@ from jobs.context import JobContext
 from jobs.errors import BadInput
 from jobs.names import HUB_PATTERN, is_folder
 
-#: Files of a checkpoint that every reader needs, and those that some tokenizers consist of.
+#: Files of a checkpoint that every reader needs, then all that tokenizers consist of.
 CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG = (
     "config.json",
     "model.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
 )
-OTHER_FILES = (
+TOKENIZER_FILES = (
+    TOKENIZER,
+    TOKENIZER_CONFIG,
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.txt",
@@ -27,7 +29,7 @@ OTHER_FILES = (
     "sentencepiece.bpe.model",
     "spiece.model",
 )
-FILES = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG, *OTHER_FILES)
+FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES)
 
 
 def folder_of(pretrained: str, context: JobContext) -> Path:

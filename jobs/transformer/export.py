@@ -11,22 +11,11 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from jobs.errors import BadInput
+from jobs.pretrained import CONFIG, TOKENIZER_FILES, WEIGHTS
 from jobs.transformer.card import Card
 from jobs.transformer.hugging_face import FAMILIES, Array, Family, encoder_tensors, head_tensors
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-#: What tokenizers of these families consist of; those that are there are copied as they are.
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-)
+CARD = "README.md"
 
 
 def export(classifier: Any, source: Path, folder: Path, class_names: Sequence[str], card: Card) -> None:
