@@ -32,6 +32,13 @@ def has_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_processor().split())
 
 
+def precision(asked: str | None) -> str:
+    """What to multiply in, `float32` or `bfloat16`: as asked, or by `auto` or None what is faster here."""
+    if asked is None or asked == "auto":
+        return "bfloat16" if has_bfloat16() else "float32"
+    return asked
+
+
 def warn_if_unlike(saved: Mapping[str, str], here: Mapping[str, str]) -> None:
     """Says so, in one line, if a checkpoint was saved under other conditions than those here.
 

@@ -211,7 +211,7 @@ def precision_of(spec: TrainGan) -> str:
     """What the convolutions are calculated in: bfloat16 where it is fast, unless the spec says otherwise."""
     if spec.architecture == "mlp":
         return "float32"
-    return spec.precision or ("bfloat16" if machine.has_bfloat16() else "float32")
+    return machine.precision(spec.precision)
 
 
 def as_floats(batch: Batch) -> tf.Tensor:

@@ -55,10 +55,9 @@ class Choice:
                 "engine='openvino' needs the package openvino, which is not installed here: pip install "
                 "openvino, or choose engine='tensorflow'"
             )
-        if precision == "auto" or (library == "openvino" and precision == "bfloat16"):
-            # OpenVINO falls back to float32 where the processor has no bfloat16; then it is to be called so.
-            precision = "bfloat16" if machine.has_bfloat16() else "float32"
-        return cls(library, precision)
+        if library == "openvino" and precision == "bfloat16":
+            precision = "auto"  # it falls back to float32 where the processor has none; say so then
+        return cls(library, machine.precision(precision))
 
     def __str__(self) -> str:
         return f"{self.library} {version(self.library)}, {self.precision}"

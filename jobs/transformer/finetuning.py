@@ -38,7 +38,7 @@ class FineTuning(Trainable):
         super().__init__(("loss", "accuracy"), name="finetuning")
         self.spec = spec
         self.family = loaded.family
-        self.precision = precision_of(spec.precision)
+        self.precision = machine.precision(spec.precision)
         self.classifier = loaded.classifier
         freeze(loaded.family, self.classifier, spec.frozen_layers)
         self._tokens = tf.constant(np.append(tokens, np.int32(pad)))
@@ -132,13 +132,6 @@ class FineTuning(Trainable):
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)] * 2)
     def _predict(self, starts: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         return self.logits(starts, lengths, None)
-
-
-def precision_of(asked: str) -> str:
-    """What is calculated in: `float32` or `bfloat16`."""
-    if asked != "auto":
-        return asked
-    return "bfloat16" if machine.has_bfloat16() else "float32"
 
 
 def class_weights(kind: str, labels: Array, classes: int) -> Array:
