@@ -11,11 +11,12 @@ from jobs.transformer.asked import class_names_of, model_folder
 from jobs.transformer.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.engine import Choice, classifying
 from jobs.transformer.labelled import Labelled, of_classes
-from jobs.transformer.lengths import batches_of
 from jobs.transformer.models import Loaded, load
+from jobs.transformer.rows import Row
 from jobs.transformer.scores import probabilities_of, reliability, scores_of
-from jobs.transformer.tokens import BLOCK, Array, Tokenizer, padded
+from jobs.transformer.tokens import Array, Tokenizer
 from jobs.transformer.uses import EvaluateClassifier, TextEvaluation
+from jobs.transformer.windows import ahead, computed, windows
 
 
 def run(spec: EvaluateClassifier, context: JobContext) -> TextEvaluation:
@@ -54,20 +55,17 @@ def _logits(
     spec: EvaluateClassifier, loaded: Loaded, tokenizer: Tokenizer, data: Labelled, context: JobContext
 ) -> Array:
     """Of all texts, float32 (texts, classes)."""
-    tokens = [
-        ids
-        for first in range(0, len(data.texts), BLOCK)
-        for ids in tokenizer.ids(data.texts[first : first + BLOCK])
-    ]
-    order = list(batches_of(np.array([len(each) for each in tokens], np.int32), spec.batch_size))
-    batches = (padded([tokens[row] for row in rows], tokenizer.pad) for rows in order)
+    total, reason = len(data.texts), None
+
+    def go_on(done: int) -> bool:
+        nonlocal reason
+        context.report(Progress(done, total, f"text {done:,}/{total:,}"))
+        reason = context.should_stop() if done < total else None
+        return reason is None
+
     engine = classifying(loaded, Choice.of(precision=spec.precision))
-    found, done = [], 0
-    for rows, logits in zip(order, engine.run(batches), strict=True):
-        found.append(logits)
-        done += len(rows)
-        context.report(Progress(done, len(tokens), f"text {done:,}/{len(tokens):,}"))
-        if done < len(tokens) and (reason := context.should_stop()) is not None:
-            raise Stopped(f"stopped at text {done} of {len(tokens)}: {reason}")
-    in_order: Array = np.concatenate(found)[np.argsort(np.concatenate(order), kind="stable")]
-    return in_order
+    found = ahead(windows(map(Row, data.texts), tokenizer, spec.batch_size))
+    logits = [part for _, part in computed(engine, found, len(data.class_names), go_on)]
+    if reason is not None:
+        raise Stopped(f"stopped before the last of {total} texts: {reason}")
+    return np.concatenate(logits)

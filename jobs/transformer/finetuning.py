@@ -14,7 +14,7 @@ from jobs.training import Batch, Chunk, Trainable
 from jobs.transformer.adamw import AdamW
 from jobs.transformer.encoder import logits_of
 from jobs.transformer.hugging_face import blocks_of
-from jobs.transformer.lengths import MULTIPLE, batches_of
+from jobs.transformer.lengths import batches_of, width_of
 from jobs.transformer.models import Loaded
 from jobs.transformer.spec import FineTune
 from jobs.transformer.tokens import Array
@@ -112,8 +112,7 @@ class FineTuning(Trainable):
             lengths: int32 (batch,).
             seed: int64 (2,), draws the dropout; None for none.
         """
-        width = -(-tf.reduce_max(lengths) // MULTIPLE) * MULTIPLE
-        places = tf.range(width)[tf.newaxis, :]
+        places = tf.range(width_of(tf.reduce_max(lengths)))[tf.newaxis, :]
         there = places < lengths[:, tf.newaxis]  # (batch, width)
         among = tf.where(there, starts[:, tf.newaxis] + places, tf.size(self._tokens) - 1)
         tokens = tf.gather(self._tokens, among)

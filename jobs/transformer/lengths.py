@@ -1,6 +1,7 @@
 """Batches of texts of about the same length, so that little of them is padding."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,34 @@ class ByLength:
         philox = np.random.Philox(key=np.array([seed, 2**32 + epoch], dtype=np.uint64))
         shuffled: Array = cut[np.random.Generator(philox).permutation(batches)].reshape(-1)
         return shuffled.astype(np.int32)
+
+
+def width_of(longest: Any) -> Any:
+    """Tokens that a batch has room for, from those of its longest text; a number or a tensor."""
+    return -(-longest // MULTIPLE) * MULTIPLE
+
+
+def padded_batches(
+    tokens: Array, lengths: Array, pad: int, batch_size: int
+) -> Iterator[tuple[Array, tuple[Array, Array]]]:
+    """All texts as batches by length, the longest first, so that the last ones to be computed are short.
+
+    Args:
+        tokens: of all texts, one after the other, int32 (tokens,).
+        lengths: of each text, int32 (texts,).
+        pad: what fills the short ones up.
+        batch_size: texts in a batch.
+
+    Yields:
+        Numbers of texts (batch,), and their tokens int32 (batch, width) and lengths int32 (batch,).
+    """
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    for chosen in batches_of(lengths, batch_size):
+        places = np.arange(width_of(int(lengths[chosen].max())))
+        inside = places < lengths[chosen, np.newaxis]  # (batch, width)
+        padded = np.full(inside.shape, pad, np.int32)
+        padded[inside] = tokens[(starts[chosen, np.newaxis] + places)[inside]]
+        yield chosen, (padded, lengths[chosen])
 
 
 def batches_of(lengths: Array, batch_size: int) -> Iterator[Array]:

@@ -71,11 +71,6 @@ class Tokenizer:
         """SHA-256 of all that the tokens of a text depend on, as hexadecimal digits."""
         return sha256(f"{self.max_length} {self._fast.to_str()}".encode()).hexdigest()
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens of each text, special ones included, `max_length` at most."""
-        most = CHARACTERS_PER_TOKEN * self.max_length
-        return [encoding.ids for encoding in self._fast.encode_batch_fast([text[:most] for text in texts])]
-
     def encoded(self, texts: Sequence[str]) -> tuple[Array, Array, Array]:
         """The tokens of all texts, in one block.
 
@@ -94,12 +89,9 @@ class Tokenizer:
 
     def flat(self, texts: Sequence[str]) -> tuple[Array, Array]:
         """The tokens of all texts, int32 (tokens,), and how many each text has, int32 (texts,)."""
-        tokens, lengths = [np.zeros(0, np.int32)], []
-        for first in range(0, len(texts), BLOCK):
-            ids = self.ids(texts[first : first + BLOCK])
-            lengths += [len(each) for each in ids]
-            tokens.append(np.fromiter((token for each in ids for token in each), np.int32))
-        return np.concatenate(tokens), np.array(lengths, np.int32)
+        blocks = [self.encoded(texts[first : first + BLOCK]) for first in range(0, len(texts), BLOCK)]
+        tokens, lengths, _ = zip(*blocks, strict=True)
+        return np.concatenate(tokens), np.concatenate(lengths)
 
     def cached(self, texts: Sequence[str], digest: str, context: JobContext) -> tuple[Array, Array]:
         """`flat`, made once for all jobs.
@@ -119,25 +111,6 @@ class Tokenizer:
         content = context.cached(f"tokens/{digest[:32]}-{self.digest[:32]}", make)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return arrays["tokens"], arrays["lengths"]
-
-
-def padded(ids: Sequence[Sequence[int]], pad: int, multiple: int = 8) -> tuple[Array, Array]:
-    """Texts as one array.
-
-    Args:
-        ids: tokens of each text.
-        pad: what fills the short ones up.
-        multiple: the width is a multiple of this, so that there are few shapes.
-
-    Returns:
-        tokens int32 (texts, width), and lengths int32 (texts,).
-    """
-    lengths = np.array([len(each) for each in ids], np.int32)
-    width = -(-max(int(lengths.max(initial=1)), 1) // multiple) * multiple
-    tokens = np.full((len(ids), width), pad, np.int32)
-    for row, each in zip(tokens, ids, strict=True):
-        row[: len(each)] = each
-    return tokens, lengths
 
 
 def _check_positions(folder: Path, max_length: int) -> None:

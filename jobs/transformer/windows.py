@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from jobs.transformer.engine import Batch, Engine
+from jobs.transformer.lengths import padded_batches
 from jobs.transformer.rows import Row
 from jobs.transformer.tokens import CHARACTERS_PER_TOKEN, Array, Tokenizer
 
@@ -17,8 +18,6 @@ BATCHES = 32
 #: Rows of a window at most, however large the batches, and characters after which one ends early: what a
 #: window takes of the memory has a bound.
 MOST_ROWS, MOST_CHARACTERS = 16_384, 2**24
-#: A batch is padded to a multiple of this, so that there are few shapes.
-MULTIPLE = 8
 #: Characters of a text that are kept for the output.
 SHOWN = 1_000
 CUT = "cut"
@@ -81,25 +80,10 @@ def _window(first: int, block: list[Row], tokenizer: Tokenizer, batch_size: int)
     tokens, lengths, cut = tokenizer.encoded([text for text in texts if text is not None])
     for number in numbers[cut]:
         remarks[number] = f"{remarks[number]}, {CUT}" if remarks[number] else CUT
-    batches = [
-        (numbers[chosen], *batch) for chosen, batch in _batches(tokens, lengths, tokenizer.pad, batch_size)
-    ]
+    found = padded_batches(tokens, lengths, tokenizer.pad, batch_size)
+    batches = [(numbers[chosen], *batch) for chosen, batch in found]
     shown = [text and text[:SHOWN] for text in texts]
     return Window(first, shown, remarks, batches)
-
-
-def _batches(tokens: Array, lengths: Array, pad: int, batch_size: int) -> Iterator[tuple[Array, Batch]]:
-    """Texts of like length together, the longest first, so that the last ones to be computed are short."""
-    starts = np.cumsum(lengths, dtype=np.int64) - lengths
-    order = np.argsort(-lengths, kind="stable")
-    for begin in range(0, len(order), batch_size):
-        chosen = order[begin : begin + batch_size]
-        width = -(-int(lengths[chosen].max()) // MULTIPLE) * MULTIPLE
-        places = np.arange(width)
-        inside = places < lengths[chosen, np.newaxis]  # (batch, width)
-        padded = np.full((len(chosen), width), pad, np.int32)
-        padded[inside] = tokens[(starts[chosen, np.newaxis] + places)[inside]]
-        yield chosen, (padded, lengths[chosen])
 
 
 def ahead(found: Iterator[Window]) -> Iterator[Window]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from jobs import pretrained
@@ -15,8 +16,9 @@ from jobs.datasets import bundle, texts
 from jobs.errors import BadInput
 from jobs.local import LocalContext
 from jobs.transformer import tiny
+from jobs.transformer.lengths import padded_batches
 from jobs.transformer.models import load
-from jobs.transformer.tokens import Tokenizer, padded
+from jobs.transformer.tokens import Tokenizer
 
 
 @pytest.fixture
@@ -173,14 +175,18 @@ def test_a_folder_without_a_tokenizer_says_how_to_get_one(checkpoint):
 
 def test_texts_become_tokens_cut_to_a_length(checkpoint):
     tokenizer = Tokenizer(checkpoint, 8)
-    short, long = tokenizer.ids(["ab", "c" * 100_000])
+    short, long = (tokenizer.flat([text])[0].tolist() for text in ("ab", "c" * 100_000))
     assert short[0] == tiny.VOCABULARY.index("[CLS]")
     assert short[-1] == long[-1] == tiny.VOCABULARY.index("[SEP]")
     assert len(short) == 4
     assert len(long) <= 8
-    tokens, lengths = padded([short, long], tokenizer.pad)
-    assert tokens.shape == (2, 8)
+    flat, lengths = tokenizer.flat(["ab", "c" * 100_000])
+    assert flat.tolist() == short + long
     assert lengths.tolist() == [4, len(long)]
+    ((chosen, (tokens, found)),) = padded_batches(flat, lengths, tokenizer.pad, batch_size=2)
+    tokens, found = tokens[np.argsort(chosen)], found[np.argsort(chosen)]
+    assert tokens.shape == (2, 8)
+    assert found.tolist() == [4, len(long)]
     assert tokens[0, 4:].tolist() == [0] * 4
 
 
@@ -188,8 +194,8 @@ def test_a_saved_tokenizer_cuts_nothing(checkpoint, tmp_path):
     tokenizer = Tokenizer(checkpoint, 8)
     tokenizer.save(tmp_path / "saved")
     again = Tokenizer(tmp_path / "saved", 100)
-    assert len(again.ids(["a b c d e f g h i j k"])[0]) == 13
-    assert len(tokenizer.ids(["a b c d e f g h i j k"])[0]) == 8
+    assert len(again.flat(["a b c d e f g h i j k"])[0]) == 13
+    assert len(tokenizer.flat(["a b c d e f g h i j k"])[0]) == 8
 
 
 def test_a_bundle_has_the_files_and_equal_folders_make_equal_bundles(checkpoint, tmp_path):

@@ -87,7 +87,7 @@ def test_probabilities_are_those_of_the_keras_model_text_by_text(home: Path) -> 
     tokenizer = windows.Tokenizer(folder, 32)
     classifier = models.load(folder, 2).classifier
     for number, text in enumerate(texts):
-        tokens = np.array(tokenizer.ids([text]), np.int32)
+        tokens = tokenizer.flat([text])[0][np.newaxis]
         given = models.inputs("bert", *(engine.tf.constant(a) for a in (tokens, np.ones_like(tokens))))
         logits = np.asarray(classifier(given))[0].astype(np.float64)
         expected = np.exp(logits) / np.exp(logits).sum()

@@ -41,7 +41,7 @@ def spec(encoder: Path, **fields: Any) -> EmbedTexts:
 
 def by_hand(folder: Path, text: str, max_length: int) -> Any:
     """The mean of the hidden states of a text alone, with no padding that could be counted by mistake."""
-    tokens = np.array(Tokenizer(folder, max_length).ids([text]), np.int32)
+    tokens = Tokenizer(folder, max_length).flat([text])[0][np.newaxis]
     backbone = models.load(folder, 2).classifier.backbone
     given = models.inputs("bert", tf.constant(tokens), tf.constant(np.ones_like(tokens)))
     return np.asarray(backbone(given)["sequence_output"])[0].mean(axis=0)
