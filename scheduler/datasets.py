@@ -73,7 +73,7 @@ class DataSets:
             raise BadInput(f"{path} has no row; a file of texts needs at least one")
         with TemporaryDirectory(prefix="triptych-") as folder:
             (Path(folder) / f"texts{path.suffix}").symlink_to(path.absolute())
-            return self.publish_files(name, Path(folder), "texts", count=count, columns=columns)
+            return self.publish_files(name, Path(folder), count=count, columns=columns)
 
     def _upload_checkpoint(self, name: str, path: Path) -> DataSetInfo:
         found = [path / file for file in FILES if (path / file).is_file()]
@@ -85,7 +85,7 @@ class DataSets:
         with TemporaryDirectory(prefix="triptych-") as folder:
             for file in found:
                 (Path(folder) / file.name).symlink_to(file.absolute())
-            return self.publish_files(name, Path(folder), "pretrained", count=len(found))
+            return self.publish_files(name, Path(folder), count=len(found))
 
     def upload_folder(self, folder: Path) -> DataSetInfo:
         """Stores a checkpoint under a name made of its content.
@@ -99,22 +99,21 @@ class DataSets:
         self,
         name: str,
         folder: Path,
-        content: str,
         count: int = 0,
         columns: tuple[str, ...] = (),
         *,
         only_new: bool = False,
     ) -> DataSetInfo:
-        """Stores the files in a folder: texts, or a checkpoint.
+        """Stores the files in a folder: a checkpoint if there is a config.json, else texts.
 
         Args:
             name: what specs call it.
             folder: with the files, and nothing else.
-            content: `texts` or `pretrained`.
             count: rows, or files.
             columns: of texts.
             only_new: what has the name already stays, and is returned.
         """
+        content = "pretrained" if (folder / CONFIG).is_file() else "texts"
         info = DataSetInfo(name, digest_of(folder), count, (), (), "", content, columns)
         keys = DataSetKeys(name)
         self._store.ensure_bucket()

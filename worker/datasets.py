@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from jobs.datasets import named
 from jobs.datasets.bundle import unpack
 from jobs.datasets.images import ImageSet
-from jobs.datasets.texts import TEXT_SETS
 from jobs.errors import BadInput
 from scheduler.artifacts import ArtifactStore, DataSetKeys
 from scheduler.datasets import DataSetInfo, DataSets
@@ -76,8 +75,7 @@ class DataSetCache:
     def _fetched(self, name: str, fetch: Callable[[Path], None]) -> str:
         with TemporaryDirectory(prefix="triptych-") as folder:
             fetch(Path(folder))
-            content = "texts" if name in TEXT_SETS else "pretrained"
-            return self._sets.publish_files(name, Path(folder), content, only_new=True).digest
+            return self._sets.publish_files(name, Path(folder), only_new=True).digest
 
     def _unpack(self, name: str, digest: str, folder: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

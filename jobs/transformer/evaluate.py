@@ -10,7 +10,7 @@ from jobs.errors import Stopped
 from jobs.transformer.asked import class_names_of, model_folder
 from jobs.transformer.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.engine import Choice, classifying
-from jobs.transformer.labelled import Labelled, of_classes
+from jobs.transformer.labelled import Labelled, for_classes, of_file
 from jobs.transformer.models import Loaded, load
 from jobs.transformer.rows import Row
 from jobs.transformer.scores import probabilities_of, reliability, scores_of
@@ -31,15 +31,9 @@ def run(spec: EvaluateClassifier, context: JobContext) -> TextEvaluation:
     loaded = load(folder, len(class_names))
     tokenizer = Tokenizer(folder, spec.max_length)
     name = spec.dataset or ""
-    data = of_classes(
-        text_sets.file_of(name, context),
-        name,
-        spec.text_column,
-        spec.label_column,
-        spec.unlabelled,
-        spec.unknown,
-        class_names,
-    )
+    path = text_sets.file_of(name, context)
+    labelled = of_file(path, name, spec.text_column, spec.label_column, spec.unlabelled)
+    data = for_classes(labelled, name, spec.unknown, class_names)
     logits = _logits(spec, loaded, tokenizer, data, context)
     scores = scores_of(logits, data.labels, class_names)
     result = TextEvaluation(scores=scores, left_out=dict(data.left_out))

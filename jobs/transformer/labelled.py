@@ -54,44 +54,31 @@ def of_file(path: Path, name: str, text_column: str, label_column: str, unlabell
         BadInput: no such column, no row of use, or one without a label that is not to be skipped.
     """
     pairs = zip(rows(path, text_column), rows(path, label_column), strict=True)
-    texts, labels, left_out = _collected(pairs, name, label_column, unlabelled)
-    return numbered(texts, labels, left_out)
+    return numbered(*_collected(pairs, name, label_column, unlabelled))
 
 
-def of_classes(
-    path: Path,
-    name: str,
-    text_column: str,
-    label_column: str,
-    unlabelled: str,
-    unknown: str,
-    classes: Sequence[str],
-) -> Labelled:
-    """The rows of a file that have a text, and a label that a model has a class for.
+def for_classes(data: Labelled, name: str, unknown: str, classes: Sequence[str]) -> Labelled:
+    """The same texts numbered by a model's classes; those whose label is none of them are left out.
 
     Args:
-        path: a file of texts.
+        data: numbered by its own classes.
         name: of the data set, for errors.
-        text_column: holds the texts.
-        label_column: holds the labels, text or numbers.
-        unlabelled: `refuse` or `skip` rows without a label.
-        unknown: `refuse` or `skip` rows with a label that is no class.
+        unknown: `refuse` or `skip` texts with a label that is no class.
         classes: names of the model's classes, by number.
 
     Raises:
-        BadInput: no such column, no row of use, or one that is not to be skipped.
+        BadInput: a label that is not to be skipped, or no text with another one.
     """
-    pairs = zip(rows(path, text_column), rows(path, label_column), strict=True)
-    texts, labels, left_out = _collected(pairs, name, label_column, unlabelled)
+    labels = [data.class_names[number] for number in data.labels]
     strange = Counter(label for label in labels if label not in classes)
-    if strange and (unknown == "refuse" or len(strange) == len(set(labels))):
+    if strange and (unknown == "refuse" or len(strange) == len(data.class_names)):
         named = ", ".join(f"{label!r} ({count} rows)" for label, count in strange.most_common(5))
         raise BadInput(
             f"{name!r} has labels that the model has no class for: {named}; its classes are "
             f"{', '.join(classes)}; rename them, or say unknown='skip' to leave such rows out"
         )
-    kept = [(text, label) for text, label in zip(texts, labels, strict=True) if label in classes]
-    left_out |= {f"unknown label: {label}": count for label, count in strange.items()}
+    kept = [(text, label) for text, label in zip(data.texts, labels, strict=True) if label in classes]
+    left_out = {**data.left_out, **{f"unknown label: {label}": count for label, count in strange.items()}}
     return numbered([text for text, _ in kept], [label for _, label in kept], left_out, tuple(classes))
 
 

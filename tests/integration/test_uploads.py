@@ -71,8 +71,8 @@ def test_of_two_that_fetch_at_the_same_time_the_first_wins(sets, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(name)
-    first = sets.publish_files("hub-y", tmp_path / "a", "pretrained", only_new=True)
-    assert sets.publish_files("hub-y", tmp_path / "b", "pretrained", only_new=True) == first
+    first = sets.publish_files("hub-y", tmp_path / "a", only_new=True)
+    assert sets.publish_files("hub-y", tmp_path / "b", only_new=True) == first
 
 
 def test_a_bundle_that_the_store_has_lost_or_damaged_is_named(sets, store, reviews, tmp_path):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from jobs.errors import BadInput
-from jobs.transformer.labelled import of_classes, of_file, of_texts
+from jobs.transformer.labelled import for_classes, of_file, of_texts
 
 
 @pytest.fixture
@@ -59,16 +59,16 @@ def test_texts_of_a_spec_have_their_labels():
 
 
 def test_labels_that_a_model_has_no_class_for_are_refused_or_left_out(reviews):
-    fixed = (reviews, "reviews", "text", "label", "refuse")
+    data = of_file(reviews, "reviews", "text", "label", "refuse")
     with pytest.raises(
         BadInput, match=r"no class for: 'no' \(1 rows\); its classes are maybe, yes; .*unknown='skip'"
     ):
-        of_classes(*fixed, "refuse", ("maybe", "yes"))
-    found = of_classes(*fixed, "skip", ("maybe", "yes"))
+        for_classes(data, "reviews", "refuse", ("maybe", "yes"))
+    found = for_classes(data, "reviews", "skip", ("maybe", "yes"))
     assert (found.texts, found.labels.tolist()) == (["good, really", "fine"], [1, 1])
     assert found.left_out == {"no text: empty": 1, "unknown label: no": 1}
     with pytest.raises(BadInput, match="no class for"):
-        of_classes(*fixed, "skip", ("a", "b"))
+        for_classes(data, "reviews", "skip", ("a", "b"))
 
 
 def test_equal_texts_have_equal_digests_and_others_not():
