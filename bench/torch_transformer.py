@@ -7,7 +7,6 @@ the same by processor time, peak memory in MiB, seconds before.
 """
 
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from bench.tweets import Tweets
+from bench.tweets import Tweets, timed
 
 FIXED = 64
 
@@ -24,8 +23,8 @@ FIXED = 64
 class Training:
     """The model, its optimizer, and one step."""
 
-    def __init__(self, folder: Path, mode: str) -> None:
-        torch.manual_seed(0)
+    def __init__(self, folder: Path, mode: str, seed: int = 0) -> None:
+        torch.manual_seed(seed)
         torch.set_num_threads(os.cpu_count() or 1)
         self.mode, self.tweets = mode, Tweets(folder / "rows.npz")
         self.model = AutoModelForSequenceClassification.from_pretrained(
@@ -42,17 +41,20 @@ class Training:
 
     def step(self, rows: np.ndarray) -> None:
         """One update by a batch of these rows."""
-        width = FIXED if self.mode == "padded" else self.tweets.longest(rows)
-        tokens = torch.from_numpy(self.tweets.padded(rows, width)).long()
-        mask = torch.from_numpy(np.arange(width) < self.tweets.lengths[rows, np.newaxis]).long()
         labels = torch.from_numpy(self.tweets.labels[rows]).long()
         self.adamw.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.mode == "bfloat16"):
-            logits = self.model(input_ids=tokens, attention_mask=mask).logits
-            loss = torch.nn.functional.cross_entropy(logits.float(), labels)
+            loss = torch.nn.functional.cross_entropy(self.logits(rows).float(), labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0, foreach=True)
         self.adamw.step()
+
+    def logits(self, rows: np.ndarray) -> torch.Tensor:
+        """Of these rows, (rows, classes)."""
+        width = FIXED if self.mode == "padded" else self.tweets.longest(rows)
+        tokens = torch.from_numpy(self.tweets.padded(rows, width)).long()
+        mask = torch.from_numpy(np.arange(width) < self.tweets.lengths[rows, np.newaxis]).long()
+        return self.model(input_ids=tokens, attention_mask=mask).logits
 
 
 def main(folder: Path, batch: int, seconds: float, mode: str) -> None:
@@ -61,14 +63,8 @@ def main(folder: Path, batch: int, seconds: float, mode: str) -> None:
     batches = training.tweets.sample(batch)
     for rows in sorted(batches, key=training.tweets.longest)[:: len(batches) // 6]:
         training.step(rows)
-    warm, processor, done = time.monotonic(), time.process_time(), 0
-    while time.monotonic() - warm < seconds:
-        for rows in batches:
-            training.step(rows)
-        done += len(batches) * batch
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    worked = (time.process_time() - processor) / (os.cpu_count() or 1)
-    print(done / (time.monotonic() - warm), done / worked, peak, warm - began)
+    before = time.monotonic() - began
+    print(*timed(training.step, batches, seconds), before)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ The same batches as `bench.torch_transformer` has, padded to a multiple of 8. Th
 second, the same by processor time, peak memory in MiB, and the seconds before, in which XLA compiles.
 """
 
-import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from bench.tweets import Tweets
+from bench.tweets import Tweets, timed
 from jobs.transformer.adamw import AdamW
 from jobs.transformer.encoder import logits_of
 from jobs.transformer.lengths import MULTIPLE
@@ -73,14 +71,8 @@ def main(folder: Path, batch: int, seconds: float, precision: str) -> None:
     widths = {training.tweets.longest(rows, MULTIPLE): rows for rows in batches}
     for rows in widths.values():
         training.step(rows)
-    warm, processor, done = time.monotonic(), time.process_time(), 0
-    while time.monotonic() - warm < seconds:
-        for rows in batches:
-            training.step(rows)
-        done += len(batches) * batch
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    worked = (time.process_time() - processor) / (os.cpu_count() or 1)
-    print(done / (time.monotonic() - warm), done / worked, peak, warm - began)
+    before = time.monotonic() - began
+    print(*timed(training.step, batches, seconds), before)
 
 
 if __name__ == "__main__":
