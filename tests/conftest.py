@@ -26,6 +26,17 @@ def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: py
         monkeypatch.setenv("TRIPTYCH_HOME", str(tmp_path / "home"))
 
 
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A folder with an encoder of random weights in Hugging Face's format."""
+    from jobs.transformer import tiny
+
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    tiny.write(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def redis_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSettings]:
     with redis_server(tmp_path_factory.mktemp("redis")) as settings:

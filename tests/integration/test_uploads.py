@@ -4,7 +4,6 @@ import pytest
 
 from jobs import ClassifyTexts, FineTune, TrainGan
 from jobs.errors import BadInput, InvalidSpec
-from jobs.transformer import tiny
 from scheduler.artifacts import ArtifactStore, DataSetKeys
 from scheduler.datasets import DataSets
 from scheduler.errors import UnknownDataSet
@@ -30,14 +29,6 @@ def reviews(tmp_path):
     path = tmp_path / "reviews.csv"
     path.write_text("text,label\ngood,1\nbad,0\n")
     return path
-
-
-@pytest.fixture
-def checkpoint(tmp_path):
-    folder = tmp_path / "checkpoint"
-    folder.mkdir()
-    tiny.write(folder)
-    return folder
 
 
 def test_a_file_of_texts_is_known_by_its_columns_and_rows(sets, reviews):

@@ -21,14 +21,6 @@ from jobs.transformer.models import load
 from jobs.transformer.tokens import Tokenizer
 
 
-@pytest.fixture
-def checkpoint(tmp_path):
-    folder = tmp_path / "checkpoint"
-    folder.mkdir()
-    tiny.write(folder)
-    return folder
-
-
 def test_a_folder_an_upload_and_a_sample_are_found(checkpoint, tmp_path):
     with LocalContext(tmp_path / "job", {"mine": checkpoint}) as context:
         assert pretrained.folder_of(str(checkpoint), context) == checkpoint

@@ -10,7 +10,6 @@ from safetensors.numpy import load_file
 from jobs import FineTune
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
-from jobs.transformer import tiny
 from jobs.transformer.finetuning import FineTuning, class_weights, freeze
 from jobs.transformer.models import load
 from jobs.transformer.spec import SMALLEST
@@ -40,14 +39,6 @@ def trained(tmp_path_factory):
     """A finished fine-tuning: its result and its folder."""
     folder = tmp_path_factory.mktemp("jobs") / "trained"
     return run_locally(spec_of(epochs=12, learning_rate=3e-3), folder), folder
-
-
-@pytest.fixture
-def checkpoint(tmp_path):
-    folder = tmp_path / "checkpoint"
-    folder.mkdir()
-    tiny.write(folder)
-    return folder
 
 
 def test_it_learns_and_says_how_well(trained):
@@ -250,7 +241,7 @@ def test_tokens_are_made_once_for_all_jobs(checkpoint, tmp_path, monkeypatch):
     found = []
     for name in ("one", "two"):
         with LocalContext(tmp_path / name) as context:
-            found.append(Tokenizer(checkpoint, 16).cached(BASE["texts"], "of these texts", context))
+            found.append(Tokenizer(checkpoint, 16).cached(BASE["texts"], "a-digest", context))
         monkeypatch.setattr(Tokenizer, "flat", lambda *_: pytest.fail("tokenised again"))
     for first, again in zip(*found, strict=True):
         np.testing.assert_array_equal(first, again)
