@@ -19,8 +19,9 @@ RUN groupadd --gid 10001 triptych \
 FROM base AS client-dependencies
 WORKDIR /build
 RUN python -m venv /opt/triptych
-COPY pyproject.toml README.md LICENSE ./
-RUN mkdir jobs scheduler worker && touch jobs/__init__.py scheduler/__init__.py worker/__init__.py
+COPY pyproject.toml LICENSE ./
+# Stand-ins, the README too: what it says must not install TensorFlow anew.
+RUN mkdir jobs scheduler worker && touch README.md jobs/__init__.py scheduler/__init__.py worker/__init__.py
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install '.[flower]' && pip uninstall --yes triptych
 
