@@ -51,10 +51,10 @@ def reliability_diagram(shares: Array, confidences: Array, accuracies: Array) ->
     """
     figure, axes = _figure(6, 4.5)
     there = shares > 0
-    places = (np.arange(BINS) + 0.5) / BINS
-    axes.bar(places[there], accuracies[there], width=0.9 / BINS, alpha=0.7, label="accuracy")
-    axes.bar(places[there], shares[there], width=0.4 / BINS, color="black", label="share of the texts")
-    axes.plot(confidences[there], confidences[there], "r--", label="as confident as right")
+    places = confidences[there]  # so that a bar's distance from the line is how far both lie apart
+    axes.bar(places, accuracies[there], width=0.6 / BINS, alpha=0.7, label="accuracy")
+    axes.bar(places, shares[there], width=0.25 / BINS, color="black", label="share of the texts")
+    axes.plot([0, 1], [0, 1], "r--", label="as confident as right")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xlabel("probability of the predicted class")
