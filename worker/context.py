@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -64,7 +64,7 @@ class WorkerContext:
         self._data_sets = DataSetCache(self._store, settings.cache)
         self._uploads = Uploads()
         self._keeper = Keeper(assignment.attempt)
-        self._saving = Event()
+        self._handed, self._stored = 0, 0  #: checkpoints, each counted by one thread
         self._rests_until = 0.0
         self._metrics = folder.parent / "metrics.jsonl"
         self._metrics_uploaded = time.monotonic()
@@ -133,7 +133,7 @@ class WorkerContext:
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """See `JobContext.save_checkpoint`."""
-        self._saving.set()
+        self._handed += 1
         # The metrics first: a later attempt goes on from this step, and must find every line up to it.
         self._upload_metrics()
         writes = self._keeper.to_write(checkpoint)
@@ -143,7 +143,7 @@ class WorkerContext:
         """See `JobContext.checkpoint_in_flight`."""
         # Serialising and uploading take processors from training: a gigabyte every 30 s would cost a quarter
         # of it where the store is on the same machine (docs/decisions.md).
-        return self._saving.is_set() or time.monotonic() < self._rests_until
+        return self._handed > self._stored or time.monotonic() < self._rests_until
 
     def load_checkpoint(self) -> Checkpoint | None:
         """See `JobContext.load_checkpoint`."""
@@ -270,7 +270,7 @@ class WorkerContext:
         took = time.monotonic() - began
         rest = min(_REST * took, _LONGEST_REST) if took >= _LONG_SAVE else 0.0
         self._rests_until = time.monotonic() + rest
-        self._saving.clear()
+        self._stored += 1
 
     def _checkpoints(self) -> list[CheckpointName]:
         """Whole or not, from the oldest to the newest."""

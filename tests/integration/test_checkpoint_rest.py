@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,3 +52,26 @@ def test_after_a_long_save_periodic_ones_rest(
     assert saved().checkpoint_in_flight()
     monkeypatch.setattr("worker.context._LONGEST_REST", 0.0)
     assert not saved().checkpoint_in_flight()
+
+
+def test_a_checkpoint_is_in_flight_until_the_last_one_handed_over_is_stored(
+    saved: Callable[[], WorkerContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = saved()
+    write = context._store.put_pieces
+    reached, goes_on = Event(), Event()
+
+    def hesitates_at_the_last(key: str, content: Any) -> None:
+        if "000003" in key:
+            reached.set()
+            assert goes_on.wait(20)
+        write(key, content)
+
+    monkeypatch.setattr(context._store, "put_pieces", hesitates_at_the_last)
+    for step in (2, 3):
+        context.save_checkpoint(Checkpoint(step, {"weights": np.ones(3)}, {"spec": digest_of_spec(SPEC)}))
+    assert reached.wait(20)
+    assert context.checkpoint_in_flight()
+    goes_on.set()
+    context.flush()
+    assert not context.checkpoint_in_flight()
