@@ -1,16 +1,41 @@
 """The losses of the methods; each is a mean over a batch, float32 ()."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
+
+#: From the gradient of a loss to those of its arguments.
+Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def cross_entropy(images: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Binary cross-entropy of pixels, mean over pixels: -x log p - (1 - x) log(1 - p), p = sigmoid(logits).
 
+    Loss and gradient are written from the one exponential that both need, exp(-|logits|), and the sum runs
+    over the batch first: so a step of the classic autoencoder takes three fifths of its time
+    (docs/decisions.md).
+
     Args:
         images: x, float32 (batch, ...) in [0, 1].
         logits: of the same shape.
     """
-    return tf.reduce_mean(tf.nn.softplus(logits) - images * logits)
+    size = tf.cast(tf.size(logits), tf.float32)
+    rows = [tf.shape(logits)[0], -1]
+
+    @tf.custom_gradient
+    def fused(images: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
+        small = tf.exp(-tf.abs(logits))
+        each = tf.maximum(logits, 0.0) - images * logits + tf.math.log(1.0 + small)
+        mean = tf.reduce_sum(tf.reduce_sum(each, axis=0)) / size
+
+        def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            probabilities = tf.where(logits >= 0.0, 1.0, small) / (1.0 + small)
+            scale = upstream / size
+            return -logits * scale, (probabilities - images) * scale
+
+        return mean, gradients
+
+    return fused(tf.reshape(images, rows), tf.reshape(logits, rows))
 
 
 def divergence(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:

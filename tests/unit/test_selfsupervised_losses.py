@@ -28,6 +28,20 @@ def test_cross_entropy_is_the_mean_over_pixels() -> None:
     np.testing.assert_allclose(losses.cross_entropy(images, logits), expected, rtol=1e-5)
 
 
+def test_cross_entropys_own_gradient_is_that_of_the_formula_and_finite_for_large_logits() -> None:
+    images = tf.constant(RANDOM.random((3, 2, 2, 1), np.float32))
+    logits = tf.constant([[-1e4, -90.0, -1.0, 0.0], [1e4, 90.0, 1.0, -0.5], [0.1, 3.0, -3.0, 8.0]])
+    logits = tf.reshape(logits, images.shape)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([images, logits])
+        ours = 3.0 * losses.cross_entropy(images, logits)
+        formula = 3.0 * tf.reduce_mean(tf.nn.softplus(logits) - images * logits)
+    np.testing.assert_allclose(ours, formula, rtol=1e-6)
+    for arguments in (images, logits):
+        expected = tape.gradient(formula, arguments)
+        np.testing.assert_allclose(tape.gradient(ours, arguments), expected, rtol=1e-5, atol=1e-8)
+
+
 def test_divergence_is_the_integral_over_the_two_densities() -> None:
     mean, log_variance = np.array([[0.5], [-1.0]], np.float32), np.array([[0.3], [-0.7]], np.float32)
     x = np.linspace(-12, 12, 200_001)
