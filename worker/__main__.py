@@ -31,6 +31,7 @@ from worker.memory import budget, resident, size
 from worker.places import OnCards, OnProcessors, Places
 from worker.presence import Presence
 from worker.runners import RunnerPool
+from worker.scratch import sweep
 from worker.supervisor import Machinery
 from worker.task import register
 
@@ -89,6 +90,7 @@ def run() -> None:
         return describe(settings, slots, found, intake.draining.is_set())
 
     logger.info("worker %s: %d slots of %d threads, %s each", name, slots.count, slots.threads, size(memory))
+    sweep()
     places.stock()
     try:
         workers = Workers(machinery.records.redis)

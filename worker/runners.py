@@ -5,17 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from shutil import rmtree
 from threading import Lock
 from typing import Any, BinaryIO
 
 from jobs.context import StopReason
+from worker.scratch import Scratch
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,8 @@ class Runner:
 
     def __init__(self, imports: tuple[str, ...], environment: Mapping[str, str]) -> None:
         self.imports = imports
-        self.folder = Path(tempfile.mkdtemp(prefix="triptych-run-"))
+        self._scratch = Scratch()
+        self.folder = self._scratch.path
         self.log = self.folder / "output.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -105,7 +104,7 @@ class Runner:
         if self.process.stdin:
             with suppress(OSError):
                 self.process.stdin.close()
-        rmtree(self.folder, ignore_errors=True)
+        self._scratch.close()
 
     def _say(self, line: str) -> None:
         # Its end may have been closed by its death, which the supervisor sees anyway.
