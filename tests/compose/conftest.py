@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,9 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     built = stack(engine(), folder, "", environment() + ports())
     built("build", "scheduler", "worker-cpu", seconds=1500)
     try:
+        began = time.monotonic()
         built.up()
+        print(f"all services were healthy after {time.monotonic() - began:.1f} s")
         yield built
     finally:
         built("--profile", "*", "down", "--volumes", "--timeout", "20")
