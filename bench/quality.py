@@ -1,6 +1,6 @@
 """How good GANs are after equal processor time, on all of MNIST: `gan.train` and the loop of the tutorials.
 
-    python -m bench.quality dcgan [--epochs 18] [--out FOLDER]
+    python -m bench.quality dcgan [--epochs 11] [--out FOLDER]
     python -m bench.quality tutorial [--minutes 15] [--out FOLDER]
     python -m bench.quality conditional [--epochs 6] [--out FOLDER]
     python -m bench.quality wgan-gp [--epochs 60] [--out FOLDER]
@@ -99,7 +99,7 @@ def main() -> None:
             trained(spec, out / f"wgan-gp-{seed}")
     else:
         conditional = chosen.what == "conditional"
-        epochs = chosen.epochs or (6 if conditional else 18)
+        epochs = chosen.epochs or (6 if conditional else 11)
         trained(TrainGan(dataset="mnist", epochs=epochs, conditional=conditional), out / chosen.what)
     print(f"pictures are in {out}")
 
