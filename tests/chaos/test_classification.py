@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from jobs import ClassifyTexts
 from jobs.local import run_locally
-from jobs.transformer import models, tiny
+from jobs.transformer import models
 from jobs.transformer.card import Card
 from jobs.transformer.export import export
 from jobs.transformer.uses import Classification
@@ -30,13 +30,11 @@ SHARES = sorted(map(random.Random(6).uniform, 3 * [0.05], 3 * [0.75]))
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
+def model(checkpoint: Path, tmp_path: Path) -> Path:
     """A classifier of random weights, in Hugging Face's format."""
-    encoder, folder = tmp_path / "encoder", tmp_path / "model"
-    encoder.mkdir()
-    tiny.write(encoder)
-    classifier = models.load(encoder, len(CLASSES)).classifier
-    export(classifier, encoder, folder, CLASSES, Card("tiny", "none", {}, CLASSES, {}, {}, {}, 16))
+    folder = tmp_path / "model"
+    classifier = models.load(checkpoint, len(CLASSES)).classifier
+    export(classifier, checkpoint, folder, CLASSES, Card("tiny", "none", {}, CLASSES, {}, {}, {}, 16))
     return folder
 
 
