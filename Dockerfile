@@ -23,7 +23,7 @@ COPY pyproject.toml LICENSE ./
 # Stand-ins, the README too: what it says must not install TensorFlow anew.
 RUN mkdir jobs scheduler worker && touch README.md jobs/__init__.py scheduler/__init__.py worker/__init__.py
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install '.[flower]' && pip uninstall --yes triptych
+    pip install '.[flower,report,sweeps]' && pip uninstall --yes triptych
 
 FROM client-dependencies AS cpu-dependencies
 RUN --mount=type=cache,target=/root/.cache/pip \

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 MEASUREMENTS = (
-    *("overhead", "gan", "autoencoder", "checkpoints", "recovery", "records", "slots"),
+    *("overhead", "starts", "gan", "autoencoder", "checkpoints", "recovery", "records", "slots", "parts"),
+    *("small_jobs", "large_sets", "series", "sweeps"),
     *("transformer_training", "finetuning", "classification", "million_rows"),
 )
 

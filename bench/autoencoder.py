@@ -4,7 +4,7 @@
 
 784-32-784, Adam, binary cross-entropy, batches of 256: the same mathematics everywhere. Prints the median of
 five measurements of each, taken in turn, each in a process of its own, and their ratios. PyTorch comes with
-`pip install 'triptych[bench]'`; without it its line is left out.
+`pip install '.[bench]'`; without it its line is left out.
 """
 
 import statistics

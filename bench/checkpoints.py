@@ -27,16 +27,15 @@ import numpy as np
 import tensorflow as tf
 
 from bench.stack import running_stack
-from jobs.checkpoint import Checkpoint
+from jobs.checkpoints.file import Checkpoint
 from jobs.context import Progress, StopReason
 from jobs.datasets import named
 from jobs.errors import Stopped
 from jobs.gan.models import build_gan
 from jobs.gan.recipes import recipe
 from jobs.gan.spec import TrainGan
-from jobs.keeping import CheckpointName
-from jobs.state import snapshot
 from jobs.training import Trainable, train
+from jobs.training.state import snapshot
 from worker.context import WorkerContext
 from worker.runner import SWITCH_SECONDS
 from worker.runners import Assignment
@@ -90,9 +89,9 @@ class Metered(WorkerContext):
         super().save_checkpoint(checkpoint)
         self.saves[-1].blocked = time.monotonic() - self.saves[-1].began
 
-    def _store_checkpoints(self, writes: Sequence[tuple[CheckpointName, Checkpoint]]) -> None:
+    def _store_checkpoint(self, checkpoint: Checkpoint) -> None:
         save = self.saves[-1]
-        super()._store_checkpoints(writes)
+        super()._store_checkpoint(checkpoint)
         save.ended = time.monotonic()
         print(f"  saved in {save.ended - save.began:.2f} s", flush=True)
 

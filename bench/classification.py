@@ -5,7 +5,7 @@
 The sample checkpoint with a head of two classes, and the first tweets of the sample set, on this machine's
 processors. Each is a process of its own and is timed from the texts to their labels: tokenising included,
 loading not, and for `transformer.classify` reading and writing the files as well. Prints the median of the
-times that each was measured, in turn, and the ratios. PyTorch comes with `pip install 'triptych[bench]'`.
+times that each was measured, in turn, and the ratios. PyTorch comes with `pip install '.[bench]'`.
 """
 
 import statistics
@@ -53,11 +53,11 @@ def prepare(folder: Path) -> None:
     import csv
 
     from jobs.datasets import texts
+    from jobs.datasets.rows import rows
     from jobs.local import LocalContext
-    from jobs.transformer import models
-    from jobs.transformer.card import Card
-    from jobs.transformer.export import export
-    from jobs.transformer.rows import rows
+    from jobs.pretrained import models
+    from jobs.pretrained.card import Card
+    from jobs.pretrained.export import export
     from jobs.transformer.sources import checkpoint_of
 
     classes = ("negative", "positive")

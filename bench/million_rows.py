@@ -69,10 +69,10 @@ def write_texts(path: Path, rows: int) -> None:
 def classify(folder: Path, source: Path) -> None:
     from jobs import ClassifyTexts
     from jobs.local import run_locally
-    from jobs.transformer import models, tiny
-    from jobs.transformer.card import Card
-    from jobs.transformer.engine import Choice, classifying
-    from jobs.transformer.export import export
+    from jobs.pretrained import models, tiny
+    from jobs.pretrained.card import Card
+    from jobs.pretrained.export import export
+    from jobs.transformer.bulk.engine import Choice, classifying
 
     encoder, model = folder / "encoder", folder / "model"
     if not model.exists():

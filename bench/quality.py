@@ -25,9 +25,9 @@ import numpy as np
 from bench.tutorial_gan import TutorialGan
 from jobs.datasets import named
 from jobs.gan.evaluate import classes, distances
-from jobs.gan.features import feature_network
 from jobs.gan.generate import draw_latents
-from jobs.gan.judge import halves
+from jobs.gan.measures.features import feature_network
+from jobs.gan.measures.judge import halves
 from jobs.gan.spec import EvaluateGan, TrainGan
 from jobs.local import LocalContext, run_locally
 from jobs.pictures import grid

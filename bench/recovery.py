@@ -22,7 +22,7 @@ sys.path.insert(0, str(PLUGIN))
 from triptych_drill.spec import DrillResult, Train
 
 from scheduler import Client, Job
-from scheduler.artifacts import JobKeys
+from scheduler.keys import JobKeys
 from tests.cluster import Cluster, cluster
 from tests.servers import redis_server, s3_server, wait_until
 
@@ -37,7 +37,7 @@ class Ward:
         self._cluster = built
         self._journal = Path()
         self._job: Job[DrillResult] | None = None
-        self.workers = {name: self._start(name) for name in ("worker-a", "worker-b")}
+        self.workers = {name: self.start(name) for name in ("worker-a", "worker-b")}
 
     def strike(self, number: int, blow: Callable[["Ward"], object]) -> float:
         """Seconds without a step, of a job that was struck for the first time."""
@@ -53,10 +53,10 @@ class Ward:
         stood = time.monotonic() - began
         job.cancel()
         wait_until(lambda: job.state.final)
-        if blow is not kill_runner:
+        if blow not in (kill_runner, restart_worker):
             victim.wait()
             name = next(name for name, worker in self.workers.items() if worker is victim)
-            self.workers[name] = self._start(name)
+            self.workers[name] = self.start(name)
         return stood
 
     def process(self) -> int:
@@ -69,7 +69,8 @@ class Ward:
         assert self._job
         return self.workers[self._job.record.worker.partition("@")[2]]
 
-    def _start(self, name: str) -> "subprocess.Popen[bytes]":
+    def start(self, name: str) -> "subprocess.Popen[bytes]":
+        """A worker of that name."""
         return self._cluster.worker(TRIPTYCH_WORKER_NAME=name, TRIPTYCH_SLOTS="1", TRIPTYCH_WARM_RUNNERS="0")
 
     def _lines(self) -> list[str]:
@@ -117,6 +118,16 @@ def drain(ward: Ward) -> None:
     ward.worker().terminate()
 
 
+def restart_worker(ward: Ward) -> None:
+    """As a container's restart or `triptych up` does, after the half second that the latter waits."""
+    victim = ward.worker()
+    name = next(name for name, worker in ward.workers.items() if worker is victim)
+    victim.kill()
+    victim.wait()
+    time.sleep(0.5)
+    ward.workers[name] = ward.start(name)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="triptych-bench-") as name:
         folder = Path(name)
@@ -135,6 +146,7 @@ def main() -> None:
                 ("kill -9 of the runner", kill_runner),
                 ("SIGTERM to the worker", drain),
                 ("kill -9 of the worker", kill_worker),
+                ("kill -9 of the worker, which is started again", restart_worker),
             ):
                 stood = [ward.strike(number, blow) for number in range(TIMES)]
                 show(f"{title}: the job stands still", stood)

@@ -23,7 +23,7 @@ import numpy as np
 from jobs.datasets import named
 from jobs.local import LocalContext, run_locally
 from jobs.selfsupervised.evaluate import Representations, representations
-from jobs.selfsupervised.methods import load
+from jobs.selfsupervised.methods.building import load
 from jobs.selfsupervised.probes import effective_rank, few, knn_accuracy, linear_accuracy
 from jobs.selfsupervised.spec import TrainSelfSupervised
 

@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from bench.tweets import Tweets, timed
-from jobs.transformer.adamw import AdamW
-from jobs.transformer.encoder import logits_of
-from jobs.transformer.lengths import MULTIPLE
-from jobs.transformer.models import load
+from jobs.pretrained.models import load
+from jobs.transformer.encoder.adamw import AdamW
+from jobs.transformer.encoder.forward import logits_of
+from jobs.transformer.encoder.lengths import MULTIPLE
 
 
 class Training:

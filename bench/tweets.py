@@ -36,7 +36,7 @@ class Tweets:
         return [batches[place] for place in draws.permutation(places)]
 
     def epoch(self, batch: int, draws: np.random.Generator) -> list[np.ndarray]:
-        """The batches of an epoch, as `jobs.transformer.lengths` makes them: rows of each."""
+        """The batches of an epoch, as `jobs.transformer.encoder.lengths` makes them: rows of each."""
         order = draws.permutation(self.train)
         order = order[: len(order) // batch * batch]
         windows = [order[first : first + WINDOW * batch] for first in range(0, len(order), WINDOW * batch)]

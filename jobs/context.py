@@ -1,16 +1,21 @@
 """All that a running job may use. It never sees Celery, Redis or MinIO."""
 
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from jobs.checkpoint import Checkpoint
+from jobs.checkpoints.file import Checkpoint
 
 if TYPE_CHECKING:
     from jobs.datasets.images import ImageSet
-    from jobs.spec import JobSpec
+    from jobs.datasets.tables.table import Table
+    from jobs.spec import JobResult, JobSpec
+
+T = TypeVar("T")
 
 
 class StopReason(StrEnum):
@@ -18,6 +23,7 @@ class StopReason(StrEnum):
 
     CANCEL = "cancel"  #: a person wants it ended; it keeps its last checkpoint
     DRAIN = "drain"  #: its worker is going away; another worker goes on
+    PAUSE = "pause"  #: a person wants the slot for something else; this one goes on when it is resumed
     PREEMPT = "preempt"  #: a more urgent job needs the slot; this one goes on afterwards
 
 
@@ -57,12 +63,21 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def memory_of_the_machine() -> int:
+    """Bytes that this machine has; without bound where it does not say (Windows)."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else sys.maxsize
+
+
 class JobContext(Protocol):
     """What a running job gets. `LocalContext` keeps it in a folder, a worker in MinIO and Redis."""
 
     @property
     def folder(self) -> Path:
         """An empty folder on the local disk for this attempt alone; gone afterwards."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the job may hold, on the processors or the card that it runs on."""
 
     def report(self, progress: Progress) -> None:
         """Tells how far the job is: a line of metrics.jsonl, and (throttled) whoever watches."""
@@ -95,7 +110,7 @@ class JobContext(Protocol):
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Serialises and keeps a checkpoint, and the best one it knows of, in the background, one at a time.
 
-        Kept are the newest two (`jobs.keeping.NEWEST`) and the best one of each.
+        Kept are the newest two (`jobs.checkpoints.keeping.NEWEST`) and the best one of each.
         """
 
     def checkpoint_in_flight(self) -> bool:
@@ -107,11 +122,33 @@ class JobContext(Protocol):
         Its `best` is None if there is none, or if that one turns out to be damaged; then the log says so.
         """
 
+    def checkpoints_of(self, job_id: str) -> Iterator[Checkpoint]:
+        """The whole checkpoints of another job, the newest first, each read when it is asked for.
+
+        Its `best` is None if there is none, or if that one turns out to be damaged.
+        """
+
+    def adopt_reports(self, job_id: str, step: int, samples: Callable[[int], bool]) -> None:
+        """Takes over what another job has reported up to a step, as if it was this one's.
+
+        Args:
+            job_id: the other job.
+            step: the last one.
+            samples: whether the sample of a step is taken over.
+        """
+
     def image_set(self, name: str) -> "ImageSet":
         """A data set of images by name.
 
         Raises:
-            BadInput: it cannot be had here, or has no image; the text says what to do.
+            BadInput: it cannot be loaded here, or has no image; the text says what to do.
+        """
+
+    def table(self, name: str) -> "Table":
+        """A table with time by name; its values stay on the disk until they are looked at.
+
+        Raises:
+            BadInput: it cannot be loaded here, or holds no table; the text says what to do.
         """
 
     def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
@@ -129,6 +166,9 @@ class JobContext(Protocol):
     def spec_of(self, job_id: str) -> "JobSpec[Any]":
         """The spec of another job."""
 
+    def result_of(self, job_id: str) -> "JobResult | None":
+        """The result of another job; None if it has none yet."""
+
     def artifact_of(self, job_id: str, name: str) -> Path:
         """A local copy of an artifact of another job.
 
@@ -141,6 +181,22 @@ class JobContext(Protocol):
 
         `name` may contain `/`, and has to carry the digest of whatever the content depends on. An entry
         that is damaged is made anew.
+        """
+
+    def digest_of(self, job_id: str, *names: str) -> str:
+        """A text that differs wherever these artifacts of another job do, without reading them.
+
+        Args:
+            job_id: the other job.
+            names: of artifacts in one folder.
+        """
+
+    def in_memory(self, digest: str, load: Callable[[], tuple[T, int]]) -> T:
+        """What `load` returned for this digest, where it still is in the memory of this process.
+
+        Args:
+            digest: tells all that the loaded thing depends on.
+            load: returns the thing, which no job may change, and its size in bytes.
         """
 
     def save_data_set(self, name: str, images: "ImageSet") -> None:

@@ -1,29 +1,29 @@
 """Runs a job in a folder: no queue, no store, no server. For tests, notebooks and `triptych run`."""
 
 import json
-import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from jobs import catalog, checkpoint
-from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec
-from jobs.context import Progress, StopReason
-from jobs.errors import BadInput, InvalidSpec
-from jobs.keeping import CheckpointName, Keeper, superfluous
+from jobs import catalog
+from jobs.checkpoints.file import Checkpoint, digest_of_spec
+from jobs.checkpoints.folder import CheckpointFolder
+from jobs.checkpoints.kept import KeptCheckpoints
+from jobs.checkpoints.reports import line_of, lines_up_to
+from jobs.checkpoints.sealed import seal, unseal
+from jobs.context import Progress, StopReason, T, memory_of_the_machine
+from jobs.errors import BadInput
+from jobs.extending.siblings import Siblings, read_spec
 from jobs.names import checked_name, checked_path
-from jobs.sealed import seal, unseal
-from jobs.spec import JobSpec, ResultT
+from jobs.spec import JobResult, JobSpec, ResultT
 
 if TYPE_CHECKING:
     from jobs.datasets.images import ImageSet
-
-log = logging.getLogger(__name__)
+    from jobs.datasets.tables.table import Table
 
 #: Pieces of the result, for later attempts.
 _SHARDS = "shards"
@@ -37,17 +37,22 @@ class LocalContext:
     Args:
         folder: the job's folder; made if it is not there. Other jobs are the folders beside it.
         data: paths by name, before the named ones: of data sets (a folder of images, an `.npz`, a file of
-            texts) and of checkpoints (a folder).
+            texts or a table) and of checkpoints (a folder).
     """
+
+    memory = memory_of_the_machine()
 
     def __init__(self, folder: Path, data: Mapping[str, Path] | None = None) -> None:
         self._job = folder
+        self._whole = folder  #: of a part, the folder of the job that it is of
+        self._others = Siblings(folder.absolute().parent)
         self._data = dict(data or {})
         self._job.mkdir(parents=True, exist_ok=True)
         self._work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
         self._saver = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._saving: Future[None] | None = None
-        self._keeper = Keeper(attempt=1)  # a folder takes one attempt after the other; none writes late
+        place = CheckpointFolder(folder / "checkpoints", lambda: digest_of_spec(read_spec(folder)))
+        self._checkpoints = KeptCheckpoints(place, attempt=1)  # one after the other; none writes late
 
     def __enter__(self) -> Self:
         return self
@@ -75,14 +80,8 @@ class LocalContext:
 
     def report(self, progress: Progress) -> None:
         """Adds a line to metrics.jsonl."""
-        line = {
-            "step": progress.step,
-            "total": progress.total,
-            "stage": progress.stage,
-            **progress.metrics,
-        }
         with self._metrics.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(line_of(progress, total=progress.total))
 
     def should_stop(self) -> StopReason | None:
         """Never asks to; tests override it."""
@@ -98,7 +97,7 @@ class LocalContext:
 
     def save_artifact(self, name: str, content: bytes | Path) -> None:
         """Writes `artifacts/<name>`."""
-        _write(self._artifact(self._job, name), content)
+        _write(self._artifact(self._whole, name), content)
 
     def save_shard(self, name: str, path: Path) -> None:
         """Writes `shards/<name>`."""
@@ -125,27 +124,40 @@ class LocalContext:
 
     def load_checkpoint(self) -> Checkpoint | None:
         """See `JobContext.load_checkpoint`."""
-        for name in reversed(self._checkpoints()):
-            found = self._read(name)
-            if found is not None:
-                log.info("going on from step %d", found.step)
-                self._drop_metrics_after(found.step)
-                best = self._keeper.goes_on_from(name)
-                return replace(found, best=self._read(best) if best else None)
-        self._drop_metrics_after(0)
-        return None
+        found = self._checkpoints.load()
+        self._drop_metrics_after(found.checkpoint.step if found else 0)
+        return found.checkpoint if found else None
+
+    def checkpoints_of(self, job_id: str) -> Iterator[Checkpoint]:
+        """See `JobContext.checkpoints_of`: of the job in the folder beside this one."""
+        return self._others.checkpoints(job_id)
+
+    def adopt_reports(self, job_id: str, step: int, samples: Callable[[int], bool]) -> None:
+        """See `JobContext.adopt_reports`."""
+        _write(self._metrics, self._others.reports(job_id, step).encode())
+        for at, path in self._others.samples(job_id).items():
+            if at <= step and samples(at):
+                _write(self._job / "samples" / path.name, path)
 
     def image_set(self, name: str) -> "ImageSet":
         """A data set of images: from the path given for the name, else a named one.
 
         Raises:
-            BadInput: it cannot be had, or has no image.
+            BadInput: it cannot be loaded, or has no image.
         """
-        from jobs.datasets import named, packing
+        from jobs.datasets import local
 
-        if name in self._data:
-            return packing.pack(self._data[name])
-        return named.load(name)
+        return local.image_set(name, self._data)
+
+    def table(self, name: str) -> "Table":
+        """A table with time: from the file given for the name, else a named one.
+
+        Raises:
+            BadInput: it cannot be read, or there is none.
+        """
+        from jobs.datasets import local
+
+        return local.table(name, self._data)
 
     def files(self, name: str, fetch: Callable[[Path], None] | None = None) -> Path:
         """See `JobContext.files`: from the path given for the name, else fetched anew.
@@ -153,41 +165,29 @@ class LocalContext:
         Raises:
             BadInput: there is no path for the name, and no way to fetch it.
         """
-        folder = self._work / "files" / checked_name(name, "name of an upload")
-        if folder.exists():
-            return folder
-        if (given := self._data.get(name)) is not None:
-            if not given.exists():
-                raise BadInput(f"there is no {given}, which was given for {name!r}")
-            if given.is_dir():
-                return given
-            folder.mkdir(parents=True)
-            (folder / given.name).symlink_to(given.absolute())
-        elif fetch is not None:
-            folder.mkdir(parents=True)
-            fetch(folder)
-        else:
-            raise BadInput(f"there is no upload {name!r} here: say where it lies, with --data {name}=PATH")
-        return folder
+        from jobs.datasets import local
+
+        return local.files(name, self._data, self._work, fetch)
 
     def spec_of(self, job_id: str) -> JobSpec[Any]:
-        """The spec of the job in the folder `job_id` beside this one.
+        """See `JobContext.spec_of`: of the job in the folder `job_id` beside this one."""
+        return self._others.spec(job_id)
 
-        Raises:
-            BadInput: there is no such folder, or no job in it.
-        """
-        return read_spec(self._sibling(job_id))
+    def result_of(self, job_id: str) -> JobResult | None:
+        """See `JobContext.result_of`."""
+        return self._others.result(job_id)
 
     def artifact_of(self, job_id: str, name: str) -> Path:
-        """An artifact of the job in the folder `job_id` beside this one.
+        """See `JobContext.artifact_of`."""
+        return self._others.artifact(job_id, name)
 
-        Raises:
-            BadInput: that job has no such artifact.
-        """
-        path = self._artifact(self._sibling(job_id), name)
-        if not path.is_file():
-            raise BadInput(f"job {job_id} has no artifact {name!r}; has it finished?")
-        return path
+    def digest_of(self, job_id: str, *names: str) -> str:
+        """See `JobContext.digest_of`: nothing stays in memory here, so any text will do."""
+        return f"{job_id} {names}"
+
+    def in_memory(self, digest: str, load: Callable[[], tuple[T, int]]) -> T:
+        """See `JobContext.in_memory`: loaded for each job."""
+        return load()[0]
 
     def save_data_set(self, name: str, images: "ImageSet") -> None:
         """Writes `datasets/<name>.npz`, in place of an earlier attempt's."""
@@ -197,7 +197,7 @@ class LocalContext:
 
     def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
         """See `JobContext.cached`: kept in `.triptych-cache` beside this job, for the jobs beside it."""
-        path = self._job.absolute().parent / ".triptych-cache" / checked_path(name, "cache entry")
+        path = self._whole.absolute().parent / ".triptych-cache" / checked_path(name, "cache entry")
         content = unseal(path.read_bytes()) if path.is_file() else None
         if content is None:
             content = make()
@@ -211,48 +211,16 @@ class LocalContext:
     def _shard(self, name: str) -> Path:
         return self._job / _SHARDS / checked_path(name, "shard name")
 
-    def _sibling(self, job_id: str) -> Path:
-        return self._job.absolute().parent / checked_name(job_id, "job id")
-
     @staticmethod
     def _artifact(job: Path, name: str) -> Path:
         return job / "artifacts" / checked_path(name, "artifact")
 
-    def _checkpoints(self) -> list[CheckpointName]:
-        """Whole or not, from the oldest to the newest."""
-        found = (CheckpointName.parse(path.name) for path in self._file_of("").glob("[0-9]*"))
-        return sorted(name for name in found if name is not None)
-
-    def _file_of(self, checkpoint: CheckpointName | str) -> Path:
-        return self._job / "checkpoints" / str(checkpoint)
-
-    def _read(self, name: CheckpointName) -> Checkpoint | None:
-        try:
-            return checkpoint.read(self._file_of(name), digest_of_spec(read_spec(self._job)))
-        except DamagedCheckpoint as error:
-            log.warning("skipped a checkpoint: %s", error)
-            return None
-
     def _keep(self, new: Checkpoint) -> None:
-        self._file_of("").mkdir(exist_ok=True)
-        for name, each in self._keeper.to_write(new):
-            checkpoint.write(each, self._file_of(name))
-        # Only after the new one is whole: until then the old ones are all there is.
-        for old in superfluous(self._checkpoints()):
-            self._file_of(old).unlink()
+        self._checkpoints.save(new)
 
     def _drop_metrics_after(self, step: int) -> None:
-        """Leaves the lines of steps that are done; they are written again when they are done again."""
-        if not self._metrics.exists():
-            return
-        kept = []
-        for line in self._metrics.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
-            except (ValueError, KeyError):
-                continue  # half a line: the process was killed while writing it
-        _write(self._metrics, "".join(kept).encode())
+        if self._metrics.exists():
+            _write(self._metrics, lines_up_to(self._metrics.read_text(), step).encode())
 
 
 def run_locally(
@@ -272,8 +240,12 @@ def run_locally(
         context: what the job sees.
 
     Raises:
+        InvalidSpec: a named data set holds something else than its field takes.
         BadInput: the folder holds another spec's job, or the job cannot be done.
     """
+    from jobs.datasets.known import check_named
+
+    check_named(spec, data or {})
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "spec.json").exists():
         if read_spec(folder) != spec:
@@ -286,20 +258,6 @@ def run_locally(
     _write(folder / "result.json", result.model_dump_json(indent=2).encode())
     shutil.rmtree(folder / _SHARDS, ignore_errors=True)  # only now: until then they are all there is
     return result
-
-
-def read_spec(folder: Path) -> JobSpec[Any]:
-    """The spec of the job in a folder.
-
-    Raises:
-        BadInput: the folder holds no job.
-    """
-    try:
-        return catalog.parse(json.loads((folder / "spec.json").read_text()))
-    except FileNotFoundError:
-        raise BadInput(f"there is no job {folder.name!r} in {folder.parent}") from None
-    except (ValueError, InvalidSpec) as error:
-        raise BadInput(f"{folder / 'spec.json'} is not a spec: {error}") from error
 
 
 def _write(path: Path, content: bytes | Path) -> None:

@@ -10,6 +10,9 @@ from jobs.errors import InvalidSpec
 #: Lower-case letters, digits, dot, dash, underscore; starts with a letter or digit: safe in keys and paths.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 
+#: A job's id, or a model's name: `digits`, or with a version or an alias `digits@3`, `digits@production`.
+JOB_PATTERN = rf"{NAME_PATTERN[:-1]}(?:@[a-z0-9][a-z0-9._-]{{0,62}})?$"
+
 #: One part of the name of a file that a job leaves: as above, and capitals; it cannot begin with a dot.
 FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"
 
@@ -21,7 +24,7 @@ class DataSetField:
     """Marks a spec field that names a data set, so that the client can check and pin it.
 
     Args:
-        content: what the set must hold: `images`, or `texts`.
+        content: what the set must hold: `images`, `texts`, or `table`: a table with time.
     """
 
     def __init__(self, content: str = "images") -> None:
@@ -36,7 +39,8 @@ class JobField:
     """Marks a spec field that names another job, so that the client can check it and wait for it.
 
     Args:
-        kinds: the kinds of job that the field takes, such as `("gan.train",)`.
+        kinds: the kinds of job that the field takes, such as `("gan.train",)`; none = that of the spec
+            itself.
     """
 
     def __init__(self, *kinds: str) -> None:
@@ -65,12 +69,13 @@ def _pretrained(value: str) -> str:
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 DataSetName = Annotated[Name, DataSetField()]
 TextSetName = Annotated[Name, DataSetField("texts")]
+TableName = Annotated[Name, DataSetField("table")]
 #: An upload's name, a hub's `owner/name`, or a folder, which begins with `/`, `./`, `../` or `~`.
 PretrainedName = Annotated[
     str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_pretrained), PretrainedField()
 ]
-#: Use as `Annotated[JobName, JobField("gan.train")]`; accepts a job handle as well as its id.
-JobName = Annotated[Name, BeforeValidator(_identifier)]
+#: Use as `Annotated[JobName, JobField("gan.train")]`; accepts a job handle, its id, or a model's name.
+JobName = Annotated[str, StringConstraints(pattern=JOB_PATTERN), BeforeValidator(_identifier)]
 
 
 def checked_name(value: str, what: str) -> str:

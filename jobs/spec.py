@@ -6,11 +6,14 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
+from jobs.datasets.readable import one_line
 from jobs.errors import InvalidSpec
 from jobs.names import DataSetField, JobField
 
 #: Any: on a GPU while a worker with one is alive, else on a CPU.
 Pool = Literal["cpu", "gpu", "any"]
+#: Characters that a refusal shows of what was received.
+SHOWN = 80
 
 
 class Frozen(BaseModel):
@@ -35,7 +38,7 @@ class Limits(Frozen):
     stall_seconds: float = Field(
         default=900, ge=5, le=24 * 3600, description="longest time without a report of progress, in seconds"
     )
-    attempts: int = Field(default=5, ge=1, le=100, description="tries without a new checkpoint in between")
+    attempts: int = Field(default=5, ge=1, le=100, description="attempts without a new checkpoint in between")
 
 
 class JobSpec(Frozen, Generic[ResultT]):
@@ -51,6 +54,11 @@ class JobSpec(Frozen, Generic[ResultT]):
     result_type: ClassVar[type[JobResult]] = JobResult
     #: Modules that a runner may import ahead of the job, because they are slow to import.
     imports: ClassVar[tuple[str, ...]] = ()
+    #: Whether a process that has done a job of this kind may take another one. Only what reads a model, and
+    #: depends on nothing but its spec, may say so: never a training.
+    reuses_runner: ClassVar[bool] = False
+    #: Whether its rows may be computed by many workers: see `jobs.dividing.parts`.
+    divisible: ClassVar[bool] = False
 
     pool: Pool = Field(
         default="cpu", description="where the job may run; any = on a GPU while there is a worker with one"
@@ -58,7 +66,7 @@ class JobSpec(Frozen, Generic[ResultT]):
     seed: int = Field(
         default=0, ge=0, lt=2**31, description="the same seed gives the same result, bit for bit"
     )
-    limits: Limits = Field(default_factory=Limits, description="what the job may take before it is ended")
+    limits: Limits = Field(default_factory=Limits, description="time limits and number of attempts")
 
     def __init_subclass__(cls, kind: str = "", **keywords: Any) -> None:
         # Takes `kind` out of the way: the next in line, Generic, accepts no keywords.
@@ -108,7 +116,7 @@ class JobSpec(Frozen, Generic[ResultT]):
         """Yields (field, job id, allowed kinds) for every field that names another job."""
         for field, marker in self.marked(JobField):
             if (job_id := getattr(self, field)) is not None:
-                yield field, job_id, marker.kinds
+                yield field, job_id, marker.kinds or (self.kind,)
 
     @classmethod
     def marked(cls, marker: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -133,7 +141,7 @@ def describe(spec: type[JobSpec[Any]], error: ValidationError) -> str:
         field = ".".join(str(part) for part in fault["loc"]) or "spec"
         if fault["type"] == "extra_forbidden":
             allowed = ", ".join(sorted(_fields_around(spec, fault["loc"])))
-            faults.append(f"unknown field {field!r}; its fields are {allowed}")
+            faults.append(f"unknown field {one_line(repr(field), SHOWN)}; its fields are {allowed}")
         elif fault["type"] == "missing":
             faults.append(f"field {field!r} is required")
         else:
@@ -157,4 +165,4 @@ def _short(value: object) -> str:
         text = json.dumps(value)
     except (TypeError, ValueError):
         text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

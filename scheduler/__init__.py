@@ -13,20 +13,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scheduler.client import Client
     from scheduler.errors import (
+        AccessRefused,
         JobFailed,
         NotConfigured,
         NotFinished,
+        NotInstalled,
+        Refused,
+        TimedOut,
         TriptychError,
         UnknownArtifact,
         UnknownDataSet,
         UnknownJob,
+        UnknownModel,
         Unreachable,
     )
     from scheduler.job import Job
-    from scheduler.records import JobRecord
+    from scheduler.record import JobRecord
     from scheduler.states import FailureCause, JobState
 
 __all__ = [
+    "AccessRefused",
     "Client",
     "FailureCause",
     "Job",
@@ -35,10 +41,14 @@ __all__ = [
     "JobState",
     "NotConfigured",
     "NotFinished",
+    "NotInstalled",
+    "Refused",
+    "TimedOut",
     "TriptychError",
     "UnknownArtifact",
     "UnknownDataSet",
     "UnknownJob",
+    "UnknownModel",
     "Unreachable",
 ]
 
@@ -46,7 +56,7 @@ _MODULES = {
     "Client": "client",
     "FailureCause": "states",
     "Job": "job",
-    "JobRecord": "records",
+    "JobRecord": "record",
     "JobState": "states",
 }
 

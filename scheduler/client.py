@@ -1,39 +1,32 @@
 """Asking for work: `Client().submit(TrainGan(...))`."""
 
-import hashlib
-import json
-import logging
-from collections.abc import Iterable, Mapping
-from functools import cached_property
-from secrets import token_hex
-from time import time
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-
-from kombu.exceptions import OperationalError
-from redis.exceptions import AuthenticationError, RedisError
 
 from jobs import catalog
 from jobs.errors import InvalidSpec
-from jobs.spec import JobSpec, ResultT
-from scheduler.artifacts import ArtifactStore, JobKeys
-from scheduler.datasets import DataSets
-from scheduler.errors import UnknownJob, Unreachable
-from scheduler.inputs import pinned
+from jobs.spec import JobSpec
+from scheduler.comparing import metrics_table
 from scheduler.job import Job
-from scheduler.queue import DEFAULT_PRIORITY, PRIORITIES, make_app, publish
-from scheduler.records import JobRecord, NewJob, Records, connect
-from scheduler.settings import RedisSettings, StoreSettings, load
-from scheduler.states import JobState
-from scheduler.tls import hint
-from scheduler.workers import Workers
+from scheduler.listing import Span, newest
+from scheduler.models import ModelVersion
+from scheduler.parents import repeatable
+from scheduler.pruning import Choice, Pruned, Pruning, checked_state, checked_what
+from scheduler.references import job_target, model_holder
+from scheduler.removal import Freed
+from scheduler.schedules.schedules import Schedules
+from scheduler.states import JobState, What
+from scheduler.submitting import Submitting
+from scheduler.sweeps.spaces import AnyRange
+from scheduler.sweeps.sweeps import Sweep, Sweeps, sweep_spec
 
 if TYPE_CHECKING:
-    from celery import Celery
-
-logger = logging.getLogger(__name__)
+    pass
 
 
-class Client:
+class Client(Submitting):
     """Submits jobs and finds them again. Safe to use from several threads.
 
     Without arguments it uses the servers that the environment, `.env` or the stack of this machine names.
@@ -43,114 +36,69 @@ class Client:
         Unreachable: Redis does not answer, or refuses the password.
     """
 
-    def __init__(self, redis: RedisSettings | None = None, store: StoreSettings | None = None) -> None:
-        self._redis_settings = redis or load(RedisSettings)
-        self.store = ArtifactStore(store or load(StoreSettings))
-        self.records = Records(connect(self._redis_settings))
-        self.datasets = DataSets(self.store)
-        self.workers = Workers(self.records.redis)
-        self._check_redis()
+    def now(self) -> float:
+        """Seconds since 1970 by the clock of Redis, which decides what is due."""
+        return self.schedules.records.now()
 
     @cached_property
-    def app(self) -> "Celery":
-        """The Celery app that messages go through."""
-        return make_app(self._redis_settings)
+    def schedules(self) -> Schedules:
+        """The jobs that are submitted again and again."""
+        return Schedules(
+            self.records, self.store, partial(repeatable, self.datasets, self._find), self.submit
+        )
 
-    def submit(
-        self,
-        spec: JobSpec[ResultT],
-        *,
-        priority: int = DEFAULT_PRIORITY,
-        start_at: float = 0.0,
-        after: Iterable[Job[Any] | str] = (),
-        reuse: bool = False,
-        key: str | None = None,
-    ) -> Job[ResultT]:
-        """Accepts a job. Once this returns, the job is finished exactly once, whatever dies meanwhile.
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        """The searches for the best values of fields."""
+        return Sweeps(self.records, self.store, self._pinned, self.get)
+
+    def sweep(self, spec: JobSpec[Any], space: Mapping[str, AnyRange], **fields: Any) -> Sweep:
+        """Searches the values of some fields for which a metric of the result is best.
 
         Args:
-            spec: what to compute.
-            priority: 0 (most urgent) to 9.
-            start_at: not before this time, in seconds since 1970.
-            after: jobs that must succeed first; jobs that the spec itself names are waited for anyway.
-            reuse: whether a job that comes to the same (same spec, same code, same data) and has succeeded or
-                is under way will do as well; then that one is returned.
-            key: an idempotency key of one's own: submitting again with the same key returns the same job, so
-                that whoever got no answer can safely ask again.
+            spec: of every trial, but for the fields that are searched.
+            space: what each of these is searched over: `log_uniform(1e-5, 1e-2)`, `uniform(0, 1)`,
+                `integers(16, 64, step=16)`, `choice("dcgan", "wgan-gp")`.
+            fields: `metric`, `direction` ("min" or "max"), `trials`; and, if wanted, `at_once`, `seed`,
+                `sampler` ("tpe", "random", "grid"), `rungs` and `reduction` for successive halving,
+                `asynchronous`, `priority`: see `SweepSpec`.
 
         Raises:
-            InvalidSpec: the spec names a job that does not exist, has failed, or is of the wrong kind; or the
-                key was used for another spec.
-            UnknownDataSet: the spec names a data set that does not exist.
-            Unreachable: a server does not answer.
+            InvalidSpec: a field is unknown or cannot have such a value, or the result has no such metric.
         """
-        if priority not in PRIORITIES:
-            raise InvalidSpec(f"priority is {priority!r}; allowed are 0 (most urgent) to {PRIORITIES[-1]}")
-        spec, inputs = pinned(spec, self.datasets)
-        named = self._checked_parents(spec)
-        # In full from here on: a worker looks up no beginnings of ids.
-        spec = spec.model_copy(update=named)
-        parents = [
-            *named.values(),
-            *(self.get(str(getattr(job, "id", job))).id for job in after),
-        ]
-        job = NewJob(
-            id=self.records.id_of_key(key, token_hex(8)) if key else token_hex(8),
-            kind=spec.kind,
-            pool=spec.pool,
-            priority=priority,
-            spec=json.dumps(spec.to_wire()),
-            attempts=spec.limits.attempts,
-            parents=list(dict.fromkeys(parents)),
-            inputs=inputs,
-            start_at=start_at,
-            fingerprint=_fingerprint(spec, inputs),
-        )
-        if (existing := self._existing(job, reuse=reuse, keyed=key is not None)) is not None:
-            return existing
-        # The store first: what is in the records can be rebuilt from it, not the other way round.
-        self.store.put_json(
-            JobKeys(job.id).spec,
-            {
-                "id": job.id,
-                "spec": spec.to_wire(),
-                "pool": job.pool,
-                "priority": priority,
-                "parents": job.parents,
-                "inputs": inputs,
-                "start_at": start_at,
-                "fingerprint": job.fingerprint,
-                "submitted": time(),
-            },
-        )
-        job_id, state = self.records.create(job, reuse=reuse)
-        handle: Job[ResultT] = Job(self, job_id)
-        if job_id != job.id:
-            # Somebody submitted the same in this very moment: what only we know of must not be recovered.
-            self.store.delete(JobKeys(job.id).spec)
-        elif state is JobState.QUEUED:
-            self._publish(handle.record)
-        return handle
+        return self.sweeps.start(sweep_spec(spec, space, fields))
 
-    def _existing(self, job: NewJob, *, reuse: bool, keyed: bool) -> Job[Any] | None:
-        if keyed and self.records.knows(job.id):
-            record = self.records.get(job.id)
-            if record.fingerprint != job.fingerprint:
-                raise InvalidSpec(
-                    f"this key was used for job {job.id}, whose spec is another: choose a new key"
-                )
-            return Job(self, job.id, record)
-        if reuse and (job_id := self.records.same(job.fingerprint)) is not None:
-            return Job(self, job_id)
-        return None
+    def metrics_table(self, jobs: "Iterable[Job[Any] | str]") -> Mapping[str, Sequence[Any]]:
+        """All reports of jobs as plain columns of equal length: `job`, `step`, `time`, `stage`, each metric.
 
-    def get(self, job_id: str) -> Job[Any]:
-        """A job by its id, or by enough of its beginning.
+        A value is None where a report has no such metric. `pandas.DataFrame` takes the answer as it is.
+        """
+        return metrics_table([self.get(str(getattr(job, "id", job))) for job in jobs])
+
+    def name(self, name: str, job: Job[Any] | str, alias: str | None = None) -> ModelVersion:
+        """Gives a finished job a name, as its newest version; in specs the name stands for the job then.
+
+        Args:
+            name: such as `digits`.
+            job: the job, or its id.
+            alias: is to point to this version from now on, such as `production`.
 
         Raises:
-            UnknownJob: there is none, or there are several.
+            UnknownJob: there is no such job.
+            InvalidSpec: it has not succeeded, its kind is not that of the other versions, or the name cannot
+                be used.
         """
-        return Job(self, self.records.find(job_id))
+        record = self.get(str(getattr(job, "id", job))).record
+        if record.state is not JobState.SUCCEEDED:
+            raise InvalidSpec(
+                f"job {record.id} is {record.state}, and only jobs that have succeeded get a name"
+            )
+        holder, held = model_holder(name, record.id), [job_target(record.id)]
+        self.removal.references.hold(holder, held)
+        version = self.models.name(name, record.id, record.kind, alias)
+        # Once more: whoever deletes lets go of what no name stands for.
+        self.removal.references.hold(holder, held)
+        return version
 
     def list(
         self,
@@ -158,62 +106,58 @@ class Client:
         kind: str | None = None,
         limit: int = 50,
         offset: int = 0,
+        *,
+        since: float | None = None,
+        until: float | None = None,
     ) -> "list[Job[Any]]":
-        """Jobs, the newest first, by state and kind.
+        """Jobs, the newest first, by state, kind and time of submission.
+
+        With `since` or `until`, in seconds since 1970, archived jobs are listed as well.
 
         Raises:
             InvalidSpec: there is no such state or kind.
         """
-        if state is not None and state not in list(JobState):
-            raise InvalidSpec(f"unknown state {state!r}: the states are {', '.join(JobState)}")
         if kind is not None:
             catalog.spec_type(kind)
-        found = self.records.newest(JobState(state) if state else None, kind, limit, offset)
-        return [Job(self, record.id, record) for record in found]
+        if since is None and until is None:
+            found = self.records.newest(checked_state(state), kind, limit, offset)
+        else:
+            span = Span(since or 0.0, until if until is not None else math.inf)
+            found = newest(self.records, self.archive, span, checked_state(state), kind, limit + offset)[
+                offset:
+            ]
+        return [self._handle(record.id, record) for record in found]
 
-    def _checked_parents(self, spec: JobSpec[Any]) -> Mapping[str, str]:
-        """The full ids of the jobs that the spec names, by field."""
-        parents = {}
-        for field, job_id, kinds in spec.parents():
-            try:
-                record = self.get(job_id).record
-            except UnknownJob as error:
-                raise InvalidSpec(f"{spec.kind}: field {field!r}: {error}") from None
-            if kinds and record.kind not in kinds:
-                raise InvalidSpec(
-                    f"{spec.kind}: field {field!r} takes a job of kind {' or '.join(kinds)}; job "
-                    f"{record.id} is a {record.kind}"
-                )
-            if record.state.final and record.state is not JobState.SUCCEEDED:
-                raise InvalidSpec(
-                    f"{spec.kind}: field {field!r}: job {record.id} ended as {record.state} and left no model"
-                )
-            parents[field] = record.id
-        return parents
+    def delete(self, job_id: str, what: What | str = What.ALL, *, force: bool = False) -> Freed:
+        """Deletes a job for good, or some of what it has left.
 
-    def _publish(self, record: JobRecord) -> None:
-        try:
-            publish(self.app, record)
-            self.records.published(record.id)
-        except (OperationalError, RedisError, OSError) as error:
-            # Accepted is accepted: the outbox has it, and the scheduler publishes it.
-            logger.warning("job %s is left to the scheduler to publish: %s", record.id, error)
+        Args:
+            job_id: its id, or enough of its beginning.
+            what: "checkpoints", "artifacts", or "all"; see `What`.
+            force: also one that others were made from, or that a model's name stands for.
 
-    def _check_redis(self) -> None:
-        address = self._redis_settings.redis_url.get_secret_value().rpartition("@")[2]
-        try:
-            self.records.redis.ping()
-        except AuthenticationError:
-            raise Unreachable(f"Redis at {address} refuses the password: check TRIPTYCH_REDIS_URL") from None
-        except (RedisError, OSError) as error:
-            todo = hint(error, self._redis_settings.ca_file)
-            todo = todo or "start the stack with `triptych up`, or check TRIPTYCH_REDIS_URL"
-            raise Unreachable(
-                f"Redis at {address} does not answer ({type(error).__name__}): {todo}"
-            ) from error
+        Raises:
+            UnknownJob: there is none, or there are several.
+            StillNeeded: it has not ended, or something needs it.
+        """
+        return self.removal.job(self.get(job_id).id, checked_what(what), force=force)
 
+    def prune(
+        self,
+        older_than: float,
+        *,
+        kind: str | None = None,
+        state: JobState | str | None = None,
+        what: What | str = What.ALL,
+        dry_run: bool = False,
+        progress: Callable[[Pruned], None] = lambda _: None,
+    ) -> Pruned:
+        """Deletes jobs that ended so many seconds ago, or some of what they have left; see `Choice`.
 
-def _fingerprint(spec: JobSpec[Any], inputs: Mapping[str, str]) -> str:
-    """Equal for jobs that would come to the same: spec, code, and data by content."""
-    parts = [spec.to_wire(), catalog.code_digest(spec.kind), dict(inputs)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        With `dry_run` it only tells what would be; `progress` is told now and then how far it is.
+
+        Raises:
+            InvalidSpec: there is no such state or kind, or nothing of them can have ended.
+        """
+        choice = Choice(older_than, kind, checked_state(state), checked_what(what))
+        return Pruning(self.removal, choice, dry_run).run(progress)

@@ -1,79 +1,125 @@
 """People's own data sets: checked here, kept in the store under the digest of their content."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from jobs.datasets.bundle import digest_of
 from jobs.datasets.bundle import pack as pack_files
 from jobs.datasets.images import ImageSet
+from jobs.datasets.intake import Writing, take
 from jobs.datasets.named import DATA_SETS
-from jobs.datasets.texts import FORMATS, TEXT_SETS, columns_of, count_of
+from jobs.datasets.tables.intake import Reading
+from jobs.datasets.tables.named import TABLES
+from jobs.datasets.tables.table import TABLE, Table
+from jobs.datasets.tables.telling import Content, chosen
+from jobs.datasets.texts import FORMATS, TEXT_SETS
 from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_name
-from jobs.pretrained import CONFIG, FILES, SAMPLES, WEIGHTS
-from scheduler.artifacts import ArtifactStore, DataSetKeys
+from jobs.pretrained.files import CONFIG, FILES, WEIGHTS
+from jobs.pretrained.sources import SAMPLES
+from scheduler.artifacts import ArtifactStore
+from scheduler.data_set_info import DataSetInfo as DataSetInfo
+from scheduler.data_set_info import info_of, info_of_table, kept
 from scheduler.errors import UnknownArtifact, UnknownDataSet
+from scheduler.keys import DataSetKeys
+from scheduler.removal import Freed, Removal
 
-
-@dataclass(frozen=True)
-class DataSetInfo:
-    """What a name stands for now."""
-
-    name: str
-    digest: str  #: SHA-256 of the content
-    count: int  #: images, rows, or files
-    shape: tuple[int, ...]  #: (height, width, channels) of images
-    class_names: tuple[str, ...]
-    title: str = ""
-    content: str = "images"  #: or "texts", or "pretrained": a checkpoint
-    columns: tuple[str, ...] = ()  #: of texts
+#: Names that come with Triptych, of what is listed and of checkpoints.
+NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES)
 
 
 class DataSets:
     """The data sets that jobs can name: those that come with Triptych, and one's own."""
 
-    def __init__(self, store: ArtifactStore) -> None:
-        self._store = store
+    def __init__(self, store: ArtifactStore, removal: Removal | None = None) -> None:
+        """Takes the store, and what deletes, where people delete."""
+        self._store, self._removal = store, removal
 
-    def upload(self, name: str, path: str | Path, size: tuple[int, int] | None = None) -> DataSetInfo:
-        """Stores images, texts or a checkpoint under a name. Jobs already submitted keep the old content.
+    def upload(
+        self,
+        name: str,
+        path: str | Path,
+        size: tuple[int, int] | None = None,
+        *,
+        range: tuple[float, float] | None = None,
+        pages: Literal["first", "all"] | None = None,
+        delimiter: str | None = None,
+        quoting: Literal["double", "none"] | None = None,
+        encoding: str | None = None,
+        content: Content | None = None,
+        time: str | None = None,
+        series: str | None = None,
+        timezone: str | None = None,
+        regularise: str | None = None,
+        time_format: str | None = None,
+    ) -> DataSetInfo:
+        """Stores images, texts, a table or a checkpoint under a name. Jobs submitted keep the old content.
 
         Args:
             name: what specs call it, such as `faces`.
             path: a folder of images (sub-folders are classes), or an `.npz` with `images` and maybe
-                `labels`; a file of texts (`.csv`, `.tsv`, `.jsonl`, `.parquet`); or a folder with a
-                checkpoint, as `save_pretrained` writes it.
+                `labels`; a file of texts (`.csv`, `.tsv`, `.jsonl`, `.parquet`) or of a table with time; or
+                a folder with a checkpoint, as `save_pretrained` writes it.
             size: (height, width) in pixels to which every image is resized; needed where sizes differ.
+            range: the values of pixels that become black and white; needed where they do not tell it
+                themselves.
+            pages: which pictures of a file with several are images; needed for files of pages.
+            delimiter: of a file of texts, one character or `tab`, where it is not to be found out.
+            quoting: whether its quotation marks enclose fields (`double`) or are part of texts (`none`).
+            encoding: such as `cp1252`; UTF-8 and UTF-16 are found out.
+            content: `texts` or `table`; needed where a file may be either.
+            time: the column of times of a table, where it has no usual name.
+            series: the column that tells the series of a table apart.
+            timezone: such as `Europe/Berlin`: where the clock is that showed the times.
+            regularise: such as `1h`: make the rows of a table that far apart, with rows that are missing.
+            time_format: how times are written, as `datetime.strptime` takes it, where not as ISO 8601.
+
+        Returns:
+            What the name stands for now; its notes say what was left out, guessed or changed.
 
         Raises:
             InvalidSpec: the name is not allowed.
             BadInput: nothing to upload, or something unreadable; the text names the file.
         """
-        if checked_name(name, "data set name") in {*DATA_SETS, *TEXT_SETS, *SAMPLES}:
+        if checked_name(name, "data set name") in {*NAMED, *SAMPLES}:
             raise InvalidSpec(f"the data set {name!r} comes with Triptych: choose another name")
         path = Path(path)
-        if path.suffix in FORMATS and path.is_file():
-            return self._upload_texts(name, path)
+        if path.suffix.lower() in FORMATS and path.is_file():
+            reading = Reading(time, series, timezone, regularise, time_format)
+            return self._upload_rows(name, path, content, Writing(delimiter, quoting, encoding), reading)
         if (path / CONFIG).is_file():
             return self._upload_checkpoint(name, path)
         from jobs.datasets.packing import pack
 
-        images = pack(path, size=size)
+        images = pack(path, size=size, range=range, pages=pages)
         with TemporaryDirectory(prefix="triptych-") as folder:
             file = Path(folder) / "images.npz"
             images.write(file)
             return self.publish(name, images, file)
 
-    def _upload_texts(self, name: str, path: Path) -> DataSetInfo:
-        columns, count = columns_of(path), count_of(path)
-        if count < 1:
-            raise BadInput(f"{path} has no row; a file of texts needs at least one")
+    def _upload_rows(
+        self, name: str, path: Path, content: Content | None, writing: Writing, reading: Reading
+    ) -> DataSetInfo:
+        content, note = chosen(path, content, writing != Writing(), reading != Reading())
+        if content == "texts":
+            return self._upload_texts(name, path, writing)
+        table = reading.read(path)
         with TemporaryDirectory(prefix="triptych-") as folder:
-            (Path(folder) / f"texts{path.suffix}").symlink_to(path.absolute())
-            return self.publish_files(name, Path(folder), count=count, columns=columns)
+            replace(table, remarks=(*([note] if note else []), *table.remarks)).write(Path(folder))
+            return self.publish_files(name, Path(folder))
+
+    def _upload_texts(self, name: str, path: Path, writing: Writing) -> DataSetInfo:
+        with TemporaryDirectory(prefix="triptych-") as folder:
+            taken = take(path, Path(folder), writing)
+            if taken.count < 1:
+                raise BadInput(f"{path} has no row; a file of texts needs at least one")
+            return self.publish_files(
+                name, Path(folder), count=taken.count, columns=taken.columns, notes=taken.notes
+            )
 
     def _upload_checkpoint(self, name: str, path: Path) -> DataSetInfo:
         found = [path / file for file in FILES if (path / file).is_file()]
@@ -102,19 +148,24 @@ class DataSets:
         count: int = 0,
         columns: tuple[str, ...] = (),
         *,
+        notes: tuple[str, ...] = (),
         only_new: bool = False,
     ) -> DataSetInfo:
-        """Stores the files in a folder: a checkpoint if there is a config.json, else texts.
+        """Stores the files in a folder: a checkpoint if there is a config.json, a table, or else texts.
 
         Args:
             name: what specs call it.
             folder: with the files, and nothing else.
             count: rows, or files.
             columns: of texts.
+            notes: what was found out or changed when they were taken in.
             only_new: what has the name already stays, and is returned.
         """
-        content = "pretrained" if (folder / CONFIG).is_file() else "texts"
-        info = DataSetInfo(name, digest_of(folder), count, (), (), "", content, columns)
+        if (folder / TABLE).is_file():
+            info = info_of_table(name, digest_of(folder), Table.read(folder))
+        else:
+            content = "pretrained" if (folder / CONFIG).is_file() else "texts"
+            info = DataSetInfo(name, digest_of(folder), count, (), (), "", content, columns, notes)
         keys = DataSetKeys(name)
         self._store.ensure_bucket()
         if not self._store.exists(keys.files(info.digest)):
@@ -124,20 +175,20 @@ class DataSets:
                 self._store.put_file(keys.files(info.digest), file)
         # The pointer last: whoever reads it finds the content there.
         if not only_new:
-            self._store.put_json(keys.current, asdict(info))
-        elif not self._store.put_new_json(keys.current, asdict(info)):
+            self._store.put_json(keys.current, kept(info))
+        elif not self._store.put_new_json(keys.current, kept(info)):
             return self.get(name)
         return info
 
     def publish(self, name: str, images: ImageSet, file: Path) -> DataSetInfo:
         """Stores a data set that is written in a file."""
-        info = _info(name, images)
+        info = info_of(name, images)
         keys = DataSetKeys(name)
         self._store.ensure_bucket()
         if not self._store.exists(keys.content(info.digest)):
             self._store.put_file(keys.content(info.digest), file)
         # The pointer last: whoever reads it finds the content there.
-        self._store.put_json(keys.current, asdict(info))
+        self._store.put_json(keys.current, kept(info))
         return info
 
     def publish_new(self, name: str, images: ImageSet) -> DataSetInfo:
@@ -146,16 +197,27 @@ class DataSets:
         Raises:
             BadInput: the name has other content.
         """
-        keys, info = DataSetKeys(name), _info(name, images)
+        keys, info = DataSetKeys(name), info_of(name, images)
         self._store.ensure_bucket()
         with TemporaryDirectory(prefix="triptych-") as folder:
             file = Path(folder) / "images.npz"
             images.write(file)
             self._store.put_file(keys.content(info.digest), file)
         # In one step, so that of two jobs that choose the same name one is told.
-        if not self._store.put_new_json(keys.current, asdict(info)) and self.get(name).digest != info.digest:
+        if not self._store.put_new_json(keys.current, kept(info)) and self.get(name).digest != info.digest:
             raise BadInput(f"there is a data set {name!r} already, with other content: choose another name")
         return info
+
+    def delete(self, name: str) -> Freed:
+        """Deletes a data set of one's own, with all content that it has had.
+
+        Raises:
+            UnknownDataSet: there is none of that name.
+            StillNeeded: a job that has not ended, or something else, refers to it.
+        """
+        if self._removal is None:
+            raise RuntimeError("data sets are deleted through a client")
+        return self._removal.data_set(name)
 
     def get(self, name: str) -> DataSetInfo:
         """A data set in the store.
@@ -178,13 +240,16 @@ class DataSets:
 
     def names(self) -> Sequence[str]:
         """The names that a spec can use."""
-        return sorted({*DATA_SETS, *TEXT_SETS, *self._stored()} - {*SAMPLES})
+        return sorted({*NAMED, *self._stored()} - {*SAMPLES})
 
     def list(self) -> Sequence[DataSetInfo]:
         """Every data set: those that come with Triptych (these without a digest), then one's own."""
-        named = [self.find(name) for name in (*DATA_SETS, *TEXT_SETS)]
-        with_triptych = {*DATA_SETS, *TEXT_SETS, *SAMPLES}
-        return named + [self.get(name) for name in self._stored() if name not in with_triptych]
+        listed = [self.find(name) for name in NAMED]
+        for name in self._stored():
+            if name not in {*NAMED, *SAMPLES}:
+                with suppress(UnknownDataSet):  # removed since the store named it
+                    listed.append(self.get(name))
+        return listed
 
     def find(self, name: str) -> DataSetInfo:
         """A data set that comes with Triptych (without a digest), or one in the store.
@@ -196,15 +261,15 @@ class DataSets:
             return DataSetInfo(name, "", images.count, images.shape, images.classes, images.title)
         if (texts := TEXT_SETS.get(name)) is not None:
             return DataSetInfo(name, "", texts.count, (), texts.classes, texts.title, "texts", texts.columns)
+        if (table := TABLES.get(name)) is not None:
+            about = DataSetInfo(name, "", table.count, (), (), table.title, "table", table.columns)
+            return replace(about, series=1, step=table.step, span=table.span)
         return self.get(name)
 
     def _stored(self) -> Sequence[str]:
+        """The names that stand for something: not those of an upload under way, nor emptied folders."""
         try:
-            folders = [item.key for item in self._store.under("datasets/", recursive=False)]
+            keys = [item.key.split("/") for item in self._store.under("datasets/")]
         except UnknownArtifact:
             return []
-        return sorted(folder.removeprefix("datasets/").strip("/") for folder in folders)
-
-
-def _info(name: str, images: ImageSet) -> DataSetInfo:
-    return DataSetInfo(name, images.digest, len(images), images.shape, images.class_names)
+        return sorted(name for _, name, file in keys if file == "current.json")

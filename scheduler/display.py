@@ -1,9 +1,9 @@
 """A job on the screen: a live bar in the terminal, a card in a notebook."""
 
 import base64
+from collections.abc import Iterable
 from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,15 +11,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scheduler.records import JobRecord
+from scheduler.endings import ending
+from scheduler.record import JobRecord
 from scheduler.states import JobState
-
-if TYPE_CHECKING:
-    from scheduler.job import Job
 
 STYLES = {
     JobState.WAITING: "yellow",
     JobState.QUEUED: "yellow",
+    JobState.PAUSED: "blue",
     JobState.RUNNING: "cyan",
     JobState.SUCCEEDED: "green",
     JobState.FAILED: "red",
@@ -27,18 +26,14 @@ STYLES = {
 }
 
 
-def show_bar(job: "Job[Any]", timeout: float | None = None, console: Console | None = None) -> None:
-    """Shows a live bar until the job has ended, then one line on how it ended.
-
-    Raises:
-        TimeoutError: it has not ended after `timeout` seconds.
-    """
+def show_bar(updates: Iterable[JobRecord], console: Console | None = None) -> None:
+    """Shows a live bar through a job's records as they come, then one line on how it ended."""
     console = console or Console()
     with Live(console=console, refresh_per_second=8, transient=True) as live:
-        for record in job.updates(timeout):
+        for record in updates:
             live.update(_bar(record))
-    style = STYLES[job.state]
-    console.print(Text(job.ending(), style=style) if job.state is not JobState.SUCCEEDED else _success(job))
+    succeeded = record.state is JobState.SUCCEEDED
+    console.print(_success(record) if succeeded else Text(ending(record), style=STYLES[record.state]))
 
 
 def standing(record: JobRecord) -> str:
@@ -47,14 +42,13 @@ def standing(record: JobRecord) -> str:
         return f"{record.cause}: {record.message}"
     if record.progress is None:
         return "" if record.state.final else _why_no_progress(record)
-    # Nobody wants to know how long a job that has ended still needs.
-    eta = None if record.state.final else record.progress.eta_seconds
+    # Nobody wants to know how long a job that has ended still needs, and nobody knows it of a paused one.
+    eta = None if record.state.final or record.state is JobState.PAUSED else record.progress.eta_seconds
     return replace(record.progress, eta_seconds=eta).line()
 
 
-def _success(job: "Job[Any]") -> Text:
-    record = job.record
-    text = Text.assemble((f"{record.kind} {job.id} ", ""), ("SUCCEEDED", "green"))
+def _success(record: JobRecord) -> Text:
+    text = Text.assemble((f"{record.kind} {record.id} ", ""), ("SUCCEEDED", "green"))
     if record.started and record.finished:
         text.append(f" in {record.finished - record.started:.1f} s")
     if record.progress:
@@ -75,33 +69,28 @@ def _bar(record: JobRecord) -> RenderableType:
 
 
 def _why_no_progress(record: JobRecord) -> str:
+    if record.state is JobState.PAUSED:
+        return "paused by a person"
     if record.state is JobState.WAITING:
+        if record.parts:
+            return f"waits for its {record.parts} parts"
         return "waits for " + (", ".join(record.parents) or "its time")
     if record.state is JobState.QUEUED:
         return f"waits for a free slot in pool {record.pool}"
     return "starting"
 
 
-def as_html(job: "Job[Any]") -> str:
-    """A card for a notebook: state, bar, newest picture."""
-    record = job.record
+def as_html(record: JobRecord, picture: bytes | None) -> str:
+    """A card for a notebook: state, bar, newest picture (a PNG, if there is one)."""
     progress = record.progress
     share = 100 * progress.step / max(progress.total, 1) if progress else 0
     failed = record.state.final and record.state is not JobState.SUCCEEDED
-    line = job.ending() if failed else standing(record)
+    line = ending(record) if failed else standing(record)
     parts = [
-        f"<b>{escape(record.kind)}</b> <code>{job.id}</code> {record.state}",
+        f"<b>{escape(record.kind)}</b> <code>{record.id}</code> {record.state}",
         f"<progress max='100' value='{share:.1f}'></progress> {escape(line)}",
     ]
-    if png := _newest_picture(job):
-        data = base64.b64encode(png).decode()
+    if picture:
+        data = base64.b64encode(picture).decode()
         parts.append(f"<img alt='newest picture' src='data:image/png;base64,{data}' style='max-width:420px'>")
     return "<div>" + "<br>".join(parts) + "</div>"
-
-
-def _newest_picture(job: "Job[Any]") -> bytes | None:
-    for name in ("grid.png", "samples.png"):
-        if name in job.artifacts():
-            return job.artifact(name)
-    samples = job.samples()
-    return job.read(samples[-1].key) if samples else None

@@ -1,14 +1,30 @@
-"""How jobs ended that left no result, kept in the store beside those that did."""
+"""How jobs ended: in a sentence, and in the store beside those that left a result."""
 
 import logging
 from typing import Any
 
 from jobs.errors import TriptychError
-from scheduler.artifacts import ArtifactStore, JobKeys
-from scheduler.records import JobRecord
+from scheduler.artifacts import ArtifactStore
+from scheduler.keys import JobKeys
+from scheduler.record import JobRecord
 from scheduler.states import JobState
 
 logger = logging.getLogger(__name__)
+
+
+def ending(job: JobRecord) -> str:
+    """One sentence on how a job ended: id, cause, message, key of the log."""
+    text = f"job {job.id} ({job.kind}) {job.state}"
+    if job.cause:
+        text += f", {job.cause}: {job.message}"
+    if job.state is JobState.FAILED and job.attempt:
+        text += f" [log: {log_key(job)}]"
+    return text
+
+
+def log_key(job: JobRecord) -> str:
+    """The key of the newest attempt's log in the store."""
+    return JobKeys(job.id).log(max(job.attempt, 1))
 
 
 def store_ending(store: ArtifactStore, job: JobRecord) -> None:

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from jobs.datasets.known import checked_content
 from jobs.errors import InvalidSpec
 from jobs.names import HUB_PATTERN, PretrainedField, is_folder
-from jobs.pretrained import SAMPLES, stored_name
+from jobs.pretrained.sources import SAMPLES, stored_name
 from jobs.spec import JobSpec, ResultT
 from scheduler.datasets import DataSetInfo, DataSets
 from scheduler.errors import UnknownDataSet
@@ -34,19 +35,8 @@ def pinned(spec: JobSpec[ResultT], sets: DataSets) -> tuple[JobSpec[ResultT], di
 
 
 def _of_content(spec: JobSpec[ResultT], field: str, info: DataSetInfo, content: str) -> DataSetInfo:
-    if info.content != content:
-        raise InvalidSpec(
-            f"{spec.kind}: field {field!r} takes {_WORDS[content]}, and {info.name!r} is "
-            f"{_WORDS[info.content]}; `triptych datasets list` shows what there is"
-        )
+    checked_content(spec, field, info.name, content, info.content)
     return info
-
-
-_WORDS = {
-    "images": "a data set of images",
-    "texts": "a data set of texts",
-    "pretrained": "a pretrained checkpoint",
-}
 
 
 def _has_column(spec: JobSpec[ResultT], field: str, info: DataSetInfo, column: str) -> None:

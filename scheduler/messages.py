@@ -2,13 +2,16 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, cast
 
 from redis import Redis
 
+from scheduler.connection import PREFIX
+from scheduler.indices import indices
 from scheduler.queue import POOLS, PRIORITIES
 from scheduler.records import Records
+from scheduler.states import JobState
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ class LostMessages:
         # Where nothing waits, nothing need be searched.
         if sum(sum(waiting(self._records.redis, pool)) for pool in POOLS) == 0:
             self._search = None
-            return self._records.queued(self._patience, 0, STEP)
+            return self._queued(0)
         if self._search is None:
             self._search = self._compare()
         found = next(self._search, None)
@@ -50,11 +53,31 @@ class LostMessages:
             self._search = None
         return found or []
 
+    def _queued(self, offset: int) -> list[str]:
+        """Queued jobs and parts, of each the oldest first, that have been so for a while."""
+        redis = self._records.redis
+        seconds, microseconds = redis.time()
+        now = seconds + microseconds / 1e6
+        ids = [
+            job_id
+            for index in indices(JobState.QUEUED)
+            for job_id in cast("list[str]", redis.zrange(index, offset, offset + STEP - 1))
+        ]
+        pipeline = redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipeline.hget(f"{PREFIX}job:{job_id}", "queued")
+        times = pipeline.execute()
+        return [
+            job_id
+            for job_id, since in zip(ids, times, strict=True)
+            if since and now - float(since) >= self._patience
+        ]
+
     def _compare(self) -> Iterator[list[str]]:
         """A search through both, as steps; only the last yields anything."""
         # The records first: a message that arrives meanwhile is then no longer missed.
         queued: list[str] = []
-        while page := self._records.queued(self._patience, len(queued), STEP):
+        while page := self._queued(len(queued)):
             queued += page
             yield []
         missing = set(queued)
@@ -72,6 +95,23 @@ class LostMessages:
         while page := cast("list[str]", self._records.redis.lrange(name, first, first + STEP - 1)):
             yield list(_ids(page))
             first += STEP
+
+
+def withdraw(redis: Redis, pool: str, priority: int, job_ids: Collection[str]) -> None:
+    """Takes the messages of jobs that have ended out of a queue.
+
+    They would do no harm, but a thousand of them keep a worker busy before it gets to what comes after them.
+    """
+    name, first, left = list_of(pool, priority), 0, set(job_ids)
+    while left and (page := cast("list[str]", redis.lrange(name, first, first + STEP - 1))):
+        found = [(job_id, text) for job_id, text in zip(_ids(page), page, strict=True) if job_id in left]
+        pipeline = redis.pipeline(transaction=False)
+        for _, text in found:
+            pipeline.lrem(name, 1, text)
+        pipeline.execute()
+        left.difference_update(job_id for job_id, _ in found)
+        # What comes or goes meanwhile moves the others; one that is passed over is dropped when it is taken.
+        first += len(page) - len(found)
 
 
 def _ids(messages: Iterable[str]) -> Iterator[str]:

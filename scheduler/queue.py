@@ -12,8 +12,9 @@ from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.entity import Queue
 
+from jobs.errors import InvalidSpec
 from jobs.spec import JobSpec
-from scheduler.records import JobRecord
+from scheduler.record import JobRecord
 from scheduler.settings import RedisSettings, load
 from scheduler.tls import broker_options
 
@@ -25,6 +26,17 @@ PRIORITIES = range(10)
 DEFAULT_PRIORITY = 5
 #: Longest text of a spec in Flower's kwargs column.
 _SHOWN = 1000
+
+
+def checked_priority(priority: int) -> int:
+    """The priority, if there is such a one.
+
+    Raises:
+        InvalidSpec: there is not.
+    """
+    if priority not in PRIORITIES:
+        raise InvalidSpec(f"priority is {priority!r}; allowed are 0 (most urgent) to {PRIORITIES[-1]}")
+    return priority
 
 
 class PromptConnection(Connection):
@@ -99,14 +111,18 @@ def publish(app: Celery, job: JobRecord, producer: Any = None) -> None:
         queue=job.pool,
         priority=job.priority,
         argsrepr="",
-        kwargsrepr=shown(job.spec),
+        kwargsrepr=shown(job),
         producer=producer,
     )
 
 
-def shown(spec: dict[str, Any]) -> str:
-    """A spec as Flower's kwargs column shows it: what sets it apart comes first, for the column is narrow."""
+def shown(job: JobRecord) -> str:
+    """A job as Flower's kwargs column shows it: its spec; of a part, whose it is, and which rows it has."""
+    if (part := job.part) is not None:
+        return f"part {part.number} of {part.count} of {job.whole}, rows {part.first} to {part.end}"
+    # What sets it apart comes first, for the column is narrow.
     common = JobSpec.model_fields
+    spec = job.spec
     order = sorted(spec, key=lambda field: field in common)
     text = json.dumps({field: spec[field] for field in order if field != "kind" and spec[field] is not None})
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

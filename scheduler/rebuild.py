@@ -4,17 +4,25 @@ import json
 import logging
 import re
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.artifacts import ArtifactStore, JobKeys
+from scheduler.archive import Archive
+from scheduler.artifacts import ArtifactStore
 from scheduler.errors import UnknownArtifact
-from scheduler.records import NewJob, Records
+from scheduler.keys import PAUSED_POOLS, JobKeys
+from scheduler.record import NewJob
+from scheduler.records import Records
+from scheduler.references import job_target, set_target
+from scheduler.schedules.schedules import rebuild_schedules
 from scheduler.states import JobState
+from scheduler.sweeps.stored import rebuild_sweeps
+from scheduler.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPT = re.compile(r"checkpoints/\d+-(\d+)\.safetensors$|logs/(\d+)\.log$|metrics/(\d+)\.jsonl$")
+_ATTEMPT = re.compile(r"jobs/[^/]+/(?:checkpoints/\d+-(\d+)\.|logs/(\d+)\.log$|metrics/(\d+)[./])")
 
 
 @dataclass(frozen=True)
@@ -35,14 +43,30 @@ def rebuild(records: Records, store: ArtifactStore) -> Counter[JobState]:
     Returns:
         How many jobs were entered, by state.
     """
+    # Before the jobs, which tell them which ticks were taken.
+    if count := rebuild_schedules(records, store):
+        logger.info("schedules: %d", count)
+    if count := rebuild_sweeps(records, store):
+        logger.info("sweeps: %d", count)
+    for item in store.under(PAUSED_POOLS):
+        Workers(records.redis).pause(item.key.removeprefix(PAUSED_POOLS).removesuffix(".json"))
     entered: Counter[JobState] = Counter()
-    found = [look(store, folder.key.split("/")[1]) for folder in store.under("jobs/", recursive=False)]
+    archived = Archive(store).ids()  # which have ended, and stay where they are
+    ids = [folder.key.split("/")[1] for folder in store.under("jobs/", recursive=False)]
+    found = [look(store, job_id) for job_id in ids if job_id not in archived]
     # Parents before children: whoever names a job was submitted after it.
-    for job in sorted((job for job in found if job), key=lambda job: job.spec["submitted"]):
-        job_id = job.spec["id"]
+    for job in sorted((job for job in found if job), key=lambda job: job.spec.get("submitted", 0.0)):
+        try:
+            new = job_of(job.spec, job.past, archived)
+        except (LookupError, TypeError, AttributeError) as error:  # the others come back nevertheless
+            logger.warning(
+                "a spec.json in the store is none (%s: %s): %.200s", type(error).__name__, error, job.spec
+            )
+            continue
+        job_id = new.id
         if records.knows(job_id):
             continue
-        _, state = records.create(_new_job(job), ended=job.state)
+        _, state = records.create(new, ended=job.state)
         entered[state] += 1
         logger.info("job %s: %s", job_id, state)
     return entered
@@ -55,8 +79,9 @@ def look(store: ArtifactStore, job_id: str) -> Found | None:
         spec = store.get_json(keys.spec)
     except UnknownArtifact:
         return None
-    names = [item.key for item in store.under(keys.folder)]
-    attempts = [int(match[1] or match[2] or match[3]) for name in names if (match := _ATTEMPT.search(name))]
+    # Its parts are entered when an attempt finds that it is divided.
+    names = [item.key for item in store.under(keys.folder) if not item.key.startswith(keys.parts)]
+    attempts = [int(match[1] or match[2] or match[3]) for name in names if (match := _ATTEMPT.match(name))]
     # An attempt that has left no trace may still run somewhere, so its number must not come again.
     past = {"attempt": str(max(attempts) + 1 if attempts else 1), "created": f"{spec['submitted']:.6f}"}
     # The ending first: it is written once the record has ended, a result shortly before that, maybe too late.
@@ -67,11 +92,30 @@ def look(store: ArtifactStore, job_id: str) -> Found | None:
     if keys.result in names:
         result = store.get_json(keys.result)
         return Found(spec, JobState.SUCCEEDED, past | {"attempt": str(result["attempt"])} | _finished(result))
-    return Found(spec, None, past)
+    return Found(spec, None, past | ({"pause": "1"} if keys.paused in names else {}))
 
 
-def _new_job(job: Found) -> NewJob:
-    spec = job.spec
+def stored_spec(job: NewJob, submitted: float) -> dict[str, Any]:
+    """What the store keeps of a job as it was asked for."""
+    return {
+        "id": job.id,
+        "spec": json.loads(job.spec),
+        "pool": job.pool,
+        "priority": job.priority,
+        "parents": list(job.parents),
+        "inputs": job.inputs,
+        "start_at": job.start_at,
+        "fingerprint": job.fingerprint,
+        "refers": list(job.refers),
+        "submitted": submitted,
+        **({"division": json.loads(job.division)} if job.division else {}),
+        **({"names": job.names} if job.names else {}),
+        **({"schedule": json.loads(job.schedule)} if job.schedule else {}),
+    }
+
+
+def job_of(spec: dict[str, Any], past: Mapping[str, str], archived: Collection[str] = ()) -> NewJob:
+    """The job in what the store keeps of it, what is known of its past, and which jobs are in the archive."""
     return NewJob(
         id=spec["id"],
         kind=spec["spec"]["kind"],
@@ -81,9 +125,18 @@ def _new_job(job: Found) -> NewJob:
         attempts=spec["spec"]["limits"]["attempts"],
         parents=spec["parents"],
         inputs=spec["inputs"],
+        names=spec.get("names", {}),
         start_at=spec["start_at"],
         fingerprint=spec["fingerprint"],
-        past=job.past,
+        division=json.dumps(spec["division"]) if spec.get("division") else "",
+        refers=spec.get("refers")
+        or [
+            *map(set_target, spec["inputs"]),
+            *map(job_target, spec["parents"]),
+        ],
+        archived=[parent for parent in spec["parents"] if parent in archived],
+        schedule=json.dumps(spec["schedule"]) if spec.get("schedule") else "",
+        past=past,
     )
 
 

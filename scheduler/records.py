@@ -5,147 +5,33 @@ and an attempt that lost its lease changes nothing, however late it wakes. The a
 token.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import uuid4
 
 from redis import Redis
-from redis.backoff import ExponentialBackoff
-from redis.commands.core import Script
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
 from jobs.context import Progress, StopReason
-from scheduler.errors import UnknownJob
-from scheduler.settings import RedisSettings
-from scheduler.states import TRANSITIONS, FailureCause, JobState
-from scheduler.tls import redis_options
-
-PREFIX = "triptych:"
-#: Seconds that events and log lines of a finished job stay in Redis; the store keeps them for good.
-EVENTS_KEPT = 24 * 3600
-
-#: Seconds, of the histograms in the tally: from a free slot to a night in the queue.
-BOUNDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
-#: (id, fields) in a stream.
-Entry = tuple[str, dict[str, str]]
-
-
-def connect(settings: RedisSettings) -> Redis:
-    """A client that reconnects by itself; every script of ours may be sent twice without harm."""
-    return Redis.from_url(
-        settings.redis_url.get_secret_value(),
-        decode_responses=True,
-        socket_timeout=settings.redis_timeout,
-        socket_connect_timeout=settings.redis_timeout,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 5),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
-        **redis_options(settings),
-    )
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """What the client asks for."""
-
-    id: str
-    kind: str
-    pool: str
-    priority: int
-    spec: str  #: JSON, kind included
-    attempts: int
-    parents: Sequence[str] = ()
-    inputs: dict[str, str] = field(default_factory=dict)  #: data set name -> digest that it is pinned to
-    start_at: float = 0.0  #: seconds since 1970; not before this
-    fingerprint: str = ""  #: equal for jobs that would come to the same
-    #: Of a job rebuilt from the store: what is known of its past.
-    past: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class JobRecord:
-    """A job as Redis knows it. Times are seconds since 1970 by Redis's clock."""
-
-    id: str
-    kind: str
-    state: JobState
-    pool: str
-    priority: int
-    spec: dict[str, Any]
-    created: float
-    attempt: int
-    failures: int
-    inputs: dict[str, str]
-    parents: tuple[str, ...]
-    started: float | None
-    attempt_started: float | None
-    finished: float | None
-    worker: str
-    cause: FailureCause | None
-    message: str
-    progress: Progress | None
-    cancel_requested: bool
-    preempted: bool  #: this attempt was asked to leave its slot to a more urgent job
-    fingerprint: str
-
-    @classmethod
-    def of(cls, fields: dict[str, str]) -> "JobRecord":
-        """The record in the fields of a hash."""
-        return cls(
-            id=fields["id"],
-            kind=fields["kind"],
-            state=JobState(fields["state"]),
-            pool=fields["pool"],
-            priority=int(fields["priority"]),
-            spec=json.loads(fields["spec"]),
-            created=float(fields["created"]),
-            attempt=int(fields["attempt"]),
-            failures=int(fields["failures"]),
-            inputs=json.loads(fields["inputs"]),
-            parents=tuple(json.loads(fields["parents"])),
-            started=_time(fields.get("started")),
-            attempt_started=_time(fields.get("attempt_started")),
-            finished=_time(fields.get("finished")),
-            worker=fields.get("worker", ""),
-            cause=FailureCause(fields["cause"]) if fields.get("cause") else None,
-            message=fields.get("message", ""),
-            progress=Progress(**json.loads(fields["progress"])) if fields.get("progress") else None,
-            cancel_requested=fields.get("cancel") == "1",
-            preempted=fields.get("preempt") == fields["attempt"],
-            fingerprint=fields["fingerprint"],
-        )
-
-
-@dataclass(frozen=True)
-class Renewal:
-    """What a worker learns when it renews a lease."""
-
-    wish: StopReason | None
-    progress: Progress | None
-    progressed: float | None  #: when the last report came, by Redis's clock
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What one round of recovery did and found due."""
-
-    lost: Sequence[str]  #: jobs whose lease ran out
-    unpublished: Sequence[str]  #: queued jobs whose message has to be sent
+from scheduler.archive import Archive
+from scheduler.capacity import memory
+from scheduler.connection import PREFIX
+from scheduler.errors import NearlyFull, TickTaken, UnknownJob, Vanishing
+from scheduler.indices import digest_of_key, indices
+from scheduler.record import JobRecord, NewJob, Renewal, Sweep
+from scheduler.scripts import Scripts
+from scheduler.states import FailureCause, JobState
+from scheduler.streams import Streams
 
 
 class Records:
     """The records of all jobs."""
 
-    def __init__(self, redis: Redis, patience_seconds: float = 5.0) -> None:
-        self.redis = redis
-        self._patience = patience_seconds  #: given to whoever is about to publish a message
-        self._scripts: dict[str, Script] = {}
+    def __init__(self, redis: Redis, patience_seconds: float = 5.0, archive: Archive | None = None) -> None:
+        self.redis, self.archive = redis, archive  #: the latter where people look for jobs
+        self.patience = patience_seconds  #: given to whoever is about to publish a message
+        self.streams = Streams(redis)
+        self._run = Scripts(redis).run
 
     def create(
         self, job: NewJob, *, reuse: bool = False, ended: JobState | None = None
@@ -159,6 +45,11 @@ class Records:
 
         Returns:
             The id of the job that does the work, and its state.
+
+        Raises:
+            NearlyFull: Redis is.
+            Vanishing: something that it refers to is being deleted, or the job that its key stood for.
+            TickTaken: the tick of a schedule that it is for was dealt with.
         """
         fields = {
             "kind": job.kind,
@@ -170,19 +61,38 @@ class Records:
             "inputs": json.dumps(job.inputs),
             "start_at": job.start_at,
             "fingerprint": job.fingerprint or job.id,
+            "refers": json.dumps(list(job.refers)),
+            **({"division": job.division} if job.division else {}),
+            **({"key": job.key} if job.key else {}),
+            **({"archived_parents": json.dumps(list(job.archived))} if job.archived else {}),
+            **({"schedule": job.schedule} if job.schedule else {}),
+            **({"names": json.dumps(job.names)} if job.names else {}),
             **job.past,
         }
         flat = [part for pair in fields.items() for part in pair]
-        job_id, state = self._run("create", job.id, self._patience, int(reuse), ended or "", *flat)
+        job_id, state = self._run("create", job.id, self.patience, int(reuse), ended or "", *flat)
+        if job_id == "DELETING":
+            raise Vanishing(state)
+        if job_id == "FULL":
+            raise NearlyFull(memory(self.redis).sentence)
+        if not state:
+            raise TickTaken(f"the tick of the schedule {job.schedule} was dealt with before")
         return job_id, JobState(state)
 
-    def published(self, job_id: str) -> None:
-        """Its message is in the queue."""
-        self.redis.zrem(f"{PREFIX}outbox", job_id)
+    def published(self, *job_ids: str) -> None:
+        """Their messages are in the queue."""
+        self.redis.zrem(f"{PREFIX}outbox", *job_ids)
 
-    def claim(self, job_id: str, worker: str, lease_seconds: float) -> JobRecord | None:
-        """Takes the right to run a queued job as a new attempt, or None if it is not to be had."""
-        fields = self._run("claim", job_id, worker, lease_seconds, uuid4().hex)
+    def claim(self, job_id: str, worker: str, lease_seconds: float, seat: str = "") -> JobRecord | None:
+        """Takes the right to run a queued job as a new attempt, or None if it cannot be claimed.
+
+        Args:
+            job_id: the job.
+            worker: who takes it.
+            lease_seconds: how long the right lasts.
+            seat: where, so that the worker can take its jobs back if it starts again there.
+        """
+        fields = self._run("claim", job_id, worker, lease_seconds, uuid4().hex, seat)
         if not fields:
             return None
         return JobRecord.of(dict(zip(fields[::2], fields[1::2], strict=True)))
@@ -196,8 +106,15 @@ class Records:
         return Renewal(
             wish=StopReason(wish) if wish else None,
             progress=Progress(**json.loads(progress)) if progress else None,
-            progressed=_time(progressed),
+            progressed=float(progressed) if progressed else None,
         )
+
+    def any_ended(self, job_ids: Sequence[str]) -> bool:
+        """Whether one of these jobs has ended, or is not known."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipeline.hget(f"{PREFIX}job:{job_id}", "state")
+        return any(state is None or JobState(state).final for state in pipeline.execute())
 
     def holds(self, job_id: str, attempt: int) -> bool:
         """Whether this attempt still has the job; by the time of the answer it may not."""
@@ -256,9 +173,13 @@ class Records:
             delay: seconds before it may run again.
         """
         state = self._run(
-            "give_back", job_id, attempt, int(charged), cause or "", message, delay, self._patience
+            "give_back", job_id, attempt, int(charged), cause or "", message, delay, self.patience
         )
         return JobState(state) if state else None
+
+    def take_back(self, worker: str, seat: str) -> list[str]:
+        """Gives back what a worker's former self held in this seat, in which nothing of it is alive."""
+        return list(self._run("take_back", worker, seat, self.patience))
 
     def cancel(self, job_id: str) -> JobState:
         """Ends a job that has not begun; asks a running one to stop. Finished ones stay as they are.
@@ -288,20 +209,28 @@ class Records:
         """
         fields = cast("dict[str, str]", self.redis.hgetall(f"{PREFIX}job:{job_id}"))
         if not fields:
+            if self.archive and (kept := self.archive.get(job_id)):
+                return kept.record
             raise UnknownJob(f"there is no job {job_id!r}; `triptych jobs` lists them")
+        if whole := fields.get("whole"):  # which keeps what all parts have in common
+            spec, inputs = cast("list[str]", self.redis.hmget(f"{PREFIX}job:{whole}", "spec", "inputs"))
+            fields |= {"spec": spec, "inputs": inputs}
         return JobRecord.of(fields)
 
     def find(self, start: str) -> str:
-        """The id that begins like this.
+        """The id that begins like this; a part's only in full.
 
         Raises:
             UnknownJob: none does, or several do.
         """
+        if self.knows(start):
+            return start
         found = cast(
             "list[str]", self.redis.zrangebylex(f"{PREFIX}ids", f"[{start}", f"[{start}\xff", start=0, num=3)
         )
-        if start in found or len(found) == 1:
-            return start if start in found else found[0]
+        found += [each for each in self.archive.find(start) if each not in found] if self.archive else []
+        if len(found) == 1:
+            return found[0]
         if found:
             raise UnknownJob(
                 f"several jobs begin with {start!r}: {', '.join(found)}, ...; give more of the id"
@@ -316,31 +245,22 @@ class Records:
             index = f"{PREFIX}state:{state}:{kind}" if kind else f"{PREFIX}state:{state}"
         else:
             index = f"{PREFIX}kind:{kind}" if kind else f"{PREFIX}all"
+        return self._newest(index, limit, offset)
+
+    def _newest(self, index: str, limit: int, offset: int) -> list[JobRecord]:
         ids = cast("list[str]", self.redis.zrevrange(index, offset, offset + limit - 1))
         pipeline = self.redis.pipeline(transaction=False)
         for job_id in ids:
             pipeline.hgetall(f"{PREFIX}job:{job_id}")
         return [JobRecord.of(fields) for fields in pipeline.execute() if fields]
 
-    def queued(self, for_seconds: float, offset: int, most: int) -> list[str]:
-        """Queued jobs, the oldest first, that have been so for a while: `most` of them are looked at."""
-        seconds, microseconds = self.redis.time()
-        now = seconds + microseconds / 1e6
-        last = offset + most - 1
-        ids = cast("list[str]", self.redis.zrange(f"{PREFIX}state:{JobState.QUEUED}", offset, last))
-        pipeline = self.redis.pipeline(transaction=False)
-        for job_id in ids:
-            pipeline.hget(f"{PREFIX}job:{job_id}", "queued")
-        times = pipeline.execute()
-        return [
-            job_id
-            for job_id, since in zip(ids, times, strict=True)
-            if since and now - float(since) >= for_seconds
-        ]
-
     def id_of_key(self, key: str, new_id: str) -> str:
         """The id that an idempotency key stands for: the one it was first given, or `new_id` from now on."""
-        name = f"{PREFIX}key:{hashlib.sha256(key.encode()).hexdigest()}"
+        return self.id_of(digest_of_key(key), new_id)
+
+    def id_of(self, digest: str, new_id: str) -> str:
+        """The same, of a key by its digest."""
+        name = f"{PREFIX}key:{digest}"
         # One step: of two callers with the same key, both get the id of the first.
         return cast("str | None", self.redis.set(name, new_id, nx=True, get=True)) or new_id
 
@@ -356,84 +276,25 @@ class Records:
         return bool(self.redis.exists(f"{PREFIX}job:{job_id}"))
 
     def running(self, pool: str) -> list[JobRecord]:
-        """The jobs that run on workers of a pool."""
-        records = self.newest(JobState.RUNNING, limit=10_000)
+        """The jobs and parts that run on workers of a pool."""
+        records = [each for index in indices(JobState.RUNNING) for each in self._newest(index, 10_000, 0)]
         return [record for record in records if record.worker.startswith(f"{pool}@")]
 
     def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state."""
+        """How many jobs, and parts of jobs, are in each state."""
         pipeline = self.redis.pipeline(transaction=False)
         for state in JobState:
-            pipeline.zcard(f"{PREFIX}state:{state}")
-        return dict(zip(JobState, pipeline.execute(), strict=True))
+            for index in indices(state):
+                pipeline.zcard(index)
+        found = pipeline.execute()
+        return {state: found[2 * n] + found[2 * n + 1] for n, state in enumerate(JobState)}
 
     def attempts(self, job_id: str) -> list[dict[str, Any]]:
         """The attempts that ended without ending the job: attempt, worker, cause, message, ended."""
-        return [
-            json.loads(item)
-            for item in cast("list[str]", self.redis.lrange(f"{PREFIX}attempts:{job_id}", 0, -1))
-        ]
-
-    def tally(self) -> dict[str, float]:
-        """What the scripts have counted since Redis was empty: name, parted by `|`, -> count or sum."""
-        found = cast("dict[str, str]", self.redis.hgetall(f"{PREFIX}tally"))
-        return {name: float(count) for name, count in found.items()}
-
-    def longest_wait(self) -> float:
-        """Seconds for which the oldest queued job has been queued; 0 if none is."""
-        oldest = cast("list[str]", self.redis.zrange(f"{PREFIX}state:{JobState.QUEUED}", 0, 0))
-        since = self.redis.hget(f"{PREFIX}job:{oldest[0]}", "queued") if oldest else None
-        seconds, microseconds = self.redis.time()
-        return max(seconds + microseconds / 1e6 - float(cast("str", since)), 0.0) if since else 0.0
+        found = cast("list[str]", self.redis.lrange(f"{PREFIX}attempts:{job_id}", 0, -1))
+        kept = None if found or self.knows(job_id) or not self.archive else self.archive.get(job_id)
+        return kept.attempts if kept else [json.loads(item) for item in found]
 
     def leftovers(self) -> dict[str, int]:
         """Sizes of what must be empty when nothing is under way: leases, outbox, delayed."""
         return {name: self.redis.zcard(f"{PREFIX}{name}") for name in ("leases", "outbox", "delayed")}
-
-    def newest_event(self, job_id: str) -> str:
-        """The id of the newest event, from which `events` goes on; "0" before the first."""
-        entries: Any = self.redis.xrevrange(f"{PREFIX}events:{job_id}", count=1)
-        return str(entries[0][0]) if entries else "0"
-
-    def events(self, job_id: str, after: str = "0", block_seconds: float = 0.0) -> list[Entry]:
-        """Events of a job after an event id: `{"state": ...}` or `{"progress": JSON}`."""
-        return self._stream(f"{PREFIX}events:{job_id}", after, block_seconds)
-
-    def add_log(self, job_id: str, attempt: int, text: str) -> None:
-        """Appends output of a running attempt for whoever follows it live."""
-        key = f"{PREFIX}log:{job_id}"
-        self.redis.xadd(key, {"attempt": str(attempt), "text": text}, maxlen=2000, approximate=True)
-        self.redis.expire(key, EVENTS_KEPT)
-
-    def log(self, job_id: str, after: str = "0", block_seconds: float = 0.0) -> list[Entry]:
-        """Live output after an id: `{"attempt": ..., "text": ...}`."""
-        return self._stream(f"{PREFIX}log:{job_id}", after, block_seconds)
-
-    def _stream(self, key: str, after: str, block_seconds: float) -> list[Entry]:
-        # Blocking for longer than the socket waits would look like a dead server.
-        block = int(block_seconds * 1000) or None
-        answer: Any = self.redis.xread({key: after}, count=500, block=block)
-        return [entry for _, entries in answer or () for entry in entries]
-
-    def _run(self, name: str, *arguments: object) -> Any:
-        script = self._scripts.get(name)
-        if script is None:
-            script = self._scripts[name] = self.redis.register_script(_source(name))
-        return script(args=[str(argument) for argument in arguments])
-
-
-def _source(name: str) -> str:
-    folder = Path(__file__).parent / "lua"
-    allowed = ", ".join(
-        f"['{before}>{after}'] = true" for before, afters in TRANSITIONS.items() for after in afters
-    )
-    bounds = ", ".join(f"{bound:g}" for bound in BOUNDS)
-    head = (
-        f"local P = '{PREFIX}'\nlocal EVENTS_KEPT = {EVENTS_KEPT}\nlocal ALLOWED = {{ {allowed} }}\n"
-        f"local BOUNDS = {{ {bounds} }}\n"
-    )
-    return head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
-
-
-def _time(text: str | None) -> float | None:
-    return float(text) if text else None

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from secrets import token_hex
 from threading import Event
 
 from celery import Celery
@@ -10,11 +9,13 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from scheduler.artifacts import ArtifactStore
-from scheduler.endings import store_ending
+from scheduler.division import store_end, tell_failed
 from scheduler.errors import UnknownJob
+from scheduler.leader import Leader
 from scheduler.messages import LostMessages, waiting
 from scheduler.queue import POOLS, publish
-from scheduler.records import PREFIX, Records
+from scheduler.record import JobRecord
+from scheduler.records import Records
 from scheduler.settings import LeaseSettings
 from scheduler.states import JobState
 from scheduler.workers import Workers
@@ -23,7 +24,16 @@ logger = logging.getLogger(__name__)
 
 #: At most this many jobs of each sort a round, so that a round stays short.
 _MOST = 200
-_LEADER = f"{PREFIX}leader"
+
+
+def tell_of_loss(app: Celery, records: Records, store: ArtifactStore, job: JobRecord) -> None:
+    """Tells log, store and Flower of a job that has lost its worker."""
+    logger.warning("job %s lost its worker: %s", job.id, job.state)
+    if (whole := store_end(records, store, job)) is not None:
+        tell_failed(app, whole)
+    with app.events.default_dispatcher() as dispatcher:
+        why = job.message or "its worker was lost"
+        dispatcher.send("task-retried", uuid=job.id, exception=why, traceback="")
 
 
 class Recovery:
@@ -43,7 +53,7 @@ class Recovery:
         self._app = app
         self._settings = settings
         self._beat = beat
-        self._token = token_hex(8)
+        self._leader = Leader(records.redis, "leader", max(3 * settings.sweep_seconds, 3.0))
         self._workers = Workers(records.redis)
         self._lost_messages = LostMessages(records, settings.outbox_seconds)
         self._waited: dict[str, int] = {}  #: the most urgent priority that waited in a pool last round
@@ -52,7 +62,7 @@ class Recovery:
         """Does a round every `sweep_seconds` until told to stop."""
         while not stop.wait(self._settings.sweep_seconds):
             try:
-                if self._leads():
+                if self._leader.leads():
                     self.round()
                 self._beat()
             except (RedisError, OSError, OperationalError) as error:
@@ -65,10 +75,7 @@ class Recovery:
         """Does what is due now."""
         sweep = self._records.sweep(_MOST)
         for job_id in sweep.lost:
-            record = self._records.get(job_id)
-            logger.warning("job %s lost its worker: %s", job_id, record.state)
-            store_ending(self._store, record)
-            self._tell_flower(job_id, record.message or "its worker was lost")
+            tell_of_loss(self._app, self._records, self._store, self._records.get(job_id))
         for job_id in sweep.unpublished:
             self._publish(job_id)
         for job_id in self._lost_messages.step():
@@ -102,16 +109,3 @@ class Recovery:
         if record.state is JobState.QUEUED:
             publish(self._app, record)
         self._records.published(job_id)
-
-    def _tell_flower(self, job_id: str, why: str) -> None:
-        with self._app.events.default_dispatcher() as dispatcher:
-            dispatcher.send("task-retried", uuid=job_id, exception=why, traceback="")
-
-    def _leads(self) -> bool:
-        held = int(max(3 * self._settings.sweep_seconds, 3.0) * 1000)
-        if self._records.redis.set(_LEADER, self._token, nx=True, px=held):
-            return True
-        if self._records.redis.get(_LEADER) == self._token:
-            self._records.redis.pexpire(_LEADER, held)
-            return True
-        return False

@@ -9,22 +9,46 @@ import os
 import socket
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Literal, Self, TypeVar
 
-from pydantic import ByteSize, Field, FilePath, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scheduler.errors import NotConfigured
+from scheduler.settings_checks import (
+    AccessKey,
+    Authority,
+    Bucket,
+    Folder,
+    Host,
+    Kept,
+    RedisUrl,
+    Region,
+    S3Url,
+    Seconds,
+    Size,
+    TouchedFile,
+    WorkerName,
+    home_folder,
+    readable,
+    redis_parts,
+    s3_parts,
+)
 
 PREFIX = "TRIPTYCH_"
 
 
 def home() -> Path:
     """The private folder of the embedded stack: data, logs and generated secrets."""
-    if chosen := os.environ.get(f"{PREFIX}HOME"):
-        return Path(chosen).expanduser().absolute()
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    variable = f"{PREFIX}HOME"
+    chosen = os.environ.get(variable)
+    try:
+        if chosen:
+            return home_folder(chosen)
+        variable = "HOME"
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    except (ValueError, RuntimeError) as error:
+        raise NotConfigured(f"{variable} is not valid: {_sentence(str(error))}") from None
     return Path(data) / "triptych"
 
 
@@ -34,7 +58,18 @@ def stack_file() -> Path:
 
 
 class _Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may be a password
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _readable(cls, value: object) -> object:
+        return readable(value)
 
 
 #: One for both servers.
@@ -44,40 +79,45 @@ _CA = "the authority (PEM) that vouches for the servers; by default those that t
 class RedisSettings(_Settings):
     """Redis: job records, the queue, events."""
 
-    redis_url: SecretStr = Field(description="redis://:password@host:port/0, or rediss:// for TLS")
-    ca_file: FilePath | None = Field(default=None, description=_CA)
+    redis_url: RedisUrl = Field(description="redis://:password@host:port/0, or rediss:// for TLS")
+    ca_file: Authority | None = Field(default=None, description=_CA)
     #: Longer than a busy server ever takes; shorter than a lease, so that a worker notices in time.
-    redis_timeout: float = Field(default=5.0, gt=0, description="seconds to wait for an answer")
+    redis_timeout: Seconds = Field(default=5.0, description="seconds to wait for an answer")
     #: Messages are acknowledged at once, so this only bounds the loss of one that a worker took and died
     #: with; a second copy is harmless, since only one claim succeeds.
-    visibility_seconds: float = Field(default=60.0, gt=0, description="until a taken message comes back")
+    visibility_seconds: Seconds = Field(default=60.0, description="until a taken message comes back")
+
+    @cached_property
+    def address(self) -> str:
+        """host:port, for people: never the password."""
+        parts = redis_parts(self.redis_url.get_secret_value())
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{host}:{parts.port or 6379}"
 
 
 class StoreSettings(_Settings):
     """The artifact store: MinIO, or any S3 server."""
 
-    s3_url: str = Field(description="http://host:9000, or https:// for TLS")
-    s3_access_key: SecretStr
+    s3_url: S3Url = Field(description="http://host:9000, or https:// for TLS")
+    s3_access_key: AccessKey
     s3_secret_key: SecretStr
-    ca_file: FilePath | None = Field(default=None, description=_CA)
-    s3_bucket: str = Field(default="triptych", description="made if it is missing")
-    s3_region: str = Field(
+    ca_file: Authority | None = Field(default=None, description=_CA)
+    s3_bucket: Bucket = Field(default="triptych", description="made if it is missing")
+    s3_region: Region = Field(
         default="us-east-1", description="named, so that the client need not ask the server"
     )
 
     @cached_property
     def endpoint(self) -> tuple[str, bool]:
         """(host:port, whether TLS), as the minio SDK wants it."""
-        parts = urlsplit(self.s3_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
-            raise NotConfigured(f"{PREFIX}S3_URL is {self.s3_url!r}; it must look like http://host:9000")
+        parts = s3_parts(self.s3_url)
         return parts.netloc, parts.scheme == "https"
 
 
 class PulseSettings(_Settings):
     """How a container shows that what runs in it is alive."""
 
-    pulse: Path | None = Field(
+    pulse: TouchedFile | None = Field(
         default=None, description="a file that is touched every few seconds while Redis answers"
     )
 
@@ -91,23 +131,48 @@ class MetricsSettings(_Settings):
     """The scheduler's exporter for Prometheus; off unless it has a port."""
 
     metrics_port: int | None = Field(default=None, ge=1, le=65535, description="where `/metrics` is")
-    metrics_address: str = Field(default="127.0.0.1", description="the address that it listens on")
+    metrics_address: Host = Field(default="127.0.0.1", description="the address that it listens on")
     metrics_password: SecretStr | None = Field(default=None, description="of the user triptych")
+
+
+#: Share of the lease after which a worker that could not renew it ends its runner: before anyone else begins.
+FENCE = 0.7
 
 
 class LeaseSettings(_Settings):
     """How long the right to run a job lasts, and who notices when it ends."""
 
     #: A worker that is gone is noticed after this; a worker that cannot renew ends its runner before it.
-    lease_seconds: float = Field(default=15.0, gt=0)
+    lease_seconds: Seconds = Field(default=15.0)
     #: Also how fast a cancel reaches a running job, and how fresh the line in Flower is.
-    heartbeat_seconds: float = Field(default=1.0, gt=0)
+    heartbeat_seconds: Seconds = Field(default=1.0)
     #: How often the scheduler looks for what is due.
-    sweep_seconds: float = Field(default=1.0, gt=0)
+    sweep_seconds: Seconds = Field(default=1.0)
     #: How long a publisher may take between the record and the message before the scheduler does it.
-    outbox_seconds: float = Field(default=5.0, gt=0)
+    outbox_seconds: Seconds = Field(default=5.0)
     #: How long a runner may take to reach its next step boundary once it is asked to stop.
-    stop_seconds: float = Field(default=10.0, gt=0)
+    stop_seconds: Seconds = Field(default=10.0)
+
+    @model_validator(mode="after")
+    def _renewed_in_time(self) -> Self:
+        # A worker ends its runner when this share of the lease has passed without a renewal.
+        if self.heartbeat_seconds >= FENCE * self.lease_seconds:
+            raise ValueError(
+                f"{PREFIX}HEARTBEAT_SECONDS must be less than {FENCE} of {PREFIX}LEASE_SECONDS, else every "
+                "job loses its lease"
+            )
+        return self
+
+
+class RetentionSettings(_Settings):
+    """What the scheduler deletes by itself, and how long after a job has ended: `7d`, `12h`, or `off`."""
+
+    #: Its last state is of use to go on from it with more epochs; a week shows whether anybody wants to.
+    keep_checkpoints: Kept = Field(default="7d", description="checkpoints of jobs that succeeded")
+    #: Nobody but a person knows which pictures and models are still wanted.
+    keep_artifacts: Kept = Field(default="off", description="artifacts of jobs that have ended")
+    #: Redis has them in memory; after this they are in the store alone, where they take nothing but space.
+    keep_records: Kept = Field(default="90d", description="records of jobs that have ended, in Redis")
 
 
 def _host() -> str:
@@ -117,23 +182,56 @@ def _host() -> str:
 class WorkerSettings(_Settings):
     """One worker: where it runs jobs and how many at once."""
 
-    worker_name: str = Field(
+    worker_name: WorkerName = Field(
         default_factory=_host, description="must differ between workers; also Flower's name"
     )
     pool: Literal["cpu", "gpu"] = Field(default="cpu", description="the pool it serves")
-    slots: int | None = Field(default=None, ge=1, description="jobs at once; by default one per two cores")
-    threads: int | None = Field(default=None, ge=1, description="threads a job; by default cores / slots")
+    slots: int | None = Field(
+        default=None, ge=1, le=1024, description="jobs at once; by default one per two cores"
+    )
+    threads: int | None = Field(
+        default=None, ge=1, le=4096, description="threads a job; by default cores / slots"
+    )
     gpu_slots: int = Field(default=1, ge=1, le=64, description="jobs at once on each card of the pool gpu")
-    slot_memory: ByteSize | None = Field(
+    slot_memory: Size | None = Field(
         default=None,
         ge=1 << 20,
+        le=1 << 50,
         description="bytes that a job may hold, such as 6GiB; by default a share of nine tenths of all",
     )
-    #: A spare runner with TensorFlow imported saves each job 2 to 3 s and costs about 600 MiB.
-    warm_runners: int = Field(default=1, ge=0)
-    cache: Path = Field(
+    #: A process with TensorFlow imported saves each job 5 to 10 s and costs about 370 MiB.
+    warm_runners: int = Field(default=1, ge=0, le=1024)
+    cache: Folder = Field(
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "triptych",
         description="data sets, kept between jobs",
+    )
+
+
+class RunnerSettings(_Settings):
+    """How long a process is used again, by kinds of jobs that only read, before it is ended."""
+
+    #: So that what leaks a little in each job cannot add up. 1: every job has a process of its own.
+    runner_jobs: int = Field(default=1000, ge=1, le=1_000_000_000, description="jobs that a runner may do")
+    runner_seconds: float = Field(
+        default=3600.0, ge=0.001, le=365 * 24 * 3600, description="age at which it takes no other job"
+    )
+    #: It holds TensorFlow and models, so that the next job is done at once; after this, nobody comes.
+    runner_idle_seconds: float = Field(
+        default=600.0, ge=0.001, le=365 * 24 * 3600, description="without a job, after which it is ended"
+    )
+    #: TensorFlow's own tables and arenas come to some 200 MiB in the first jobs, and stay so.
+    runner_growth: Size = Field(
+        default_factory=lambda: Size(512 << 20),
+        ge=0,
+        le=1 << 50,
+        description="bytes by which it may have grown, models in memory aside",
+    )
+    #: A generator has 1 to 10 MB, an encoder for texts 90 to 440.
+    model_memory: Size = Field(
+        default_factory=lambda: Size(1 << 30),
+        ge=0,
+        le=1 << 50,
+        description="bytes of models that it holds; 0: none",
     )
 
 
@@ -146,14 +244,34 @@ def load(settings: type[SettingsT]) -> SettingsT:
     Raises:
         NotConfigured: one is missing or wrong; the text names the variable and what to do.
     """
+    files = (stack_file(), Path(".env"))
+    for file in files:
+        _check_file(file)
     try:
-        return settings(_env_file=(stack_file(), ".env"))
+        return settings(_env_file=files)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        if not fault["loc"]:
+            raise NotConfigured(_sentence(fault["msg"])) from None
         variable = f"{PREFIX}{'_'.join(str(part) for part in fault['loc'])}".upper()
         if fault["type"] == "missing":
             raise NotConfigured(
                 f"no servers known: start them on this machine with `triptych up`, or set {variable}"
             ) from None
         # Never the value itself: it may be a secret.
-        raise NotConfigured(f"{variable} is not valid: {fault['msg']}") from None
+        raise NotConfigured(f"{variable} is not valid: {_sentence(fault['msg'])}") from None
+
+
+def _check_file(file: Path) -> None:
+    try:
+        if file.is_file():
+            file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise NotConfigured(f"the settings in {file} cannot be read: the file is not UTF-8") from None
+    except OSError as error:
+        raise NotConfigured(f"the settings in {file} cannot be read: {error.strerror}") from None
+
+
+def _sentence(message: str) -> str:
+    text = message.removeprefix("Value error, ").strip()
+    return text[:1].lower() + text[1:] if not text.startswith(PREFIX) else text

@@ -7,8 +7,9 @@ from enum import StrEnum
 class JobState(StrEnum):
     """Where a job stands."""
 
-    WAITING = "WAITING"  #: for a parent to succeed, or for a time
+    WAITING = "WAITING"  #: for a parent to succeed, for a time, or for its parts
     QUEUED = "QUEUED"  #: any worker of its pool may claim it
+    PAUSED = "PAUSED"  #: a person holds it back until it is resumed
     RUNNING = "RUNNING"  #: a worker holds the lease
     SUCCEEDED = "SUCCEEDED"  #: its result.json is in the store
     FAILED = "FAILED"  #: it ended without a result; cause and message say why
@@ -22,11 +23,19 @@ class JobState(StrEnum):
 
 #: The one table. `records` applies it inside Redis, so that the check and the write are one step.
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.WAITING: frozenset({JobState.QUEUED, JobState.FAILED, JobState.CANCELLED}),
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELLED}),
+    JobState.WAITING: frozenset({JobState.QUEUED, JobState.PAUSED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.PAUSED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.PAUSED: frozenset({JobState.QUEUED, JobState.WAITING, JobState.FAILED, JobState.CANCELLED}),
     JobState.RUNNING: frozenset(
         # Back to QUEUED when its worker is gone or drains, to WAITING when a retry has to wait.
-        {JobState.QUEUED, JobState.WAITING, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+        {
+            JobState.QUEUED,
+            JobState.WAITING,
+            JobState.PAUSED,
+            JobState.SUCCEEDED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        }
     ),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
@@ -54,3 +63,11 @@ class FailureCause(StrEnum):
 
 
 _CAN_PASS = frozenset({FailureCause.OUT_OF_MEMORY, FailureCause.WORKER_LOST, FailureCause.STORAGE})
+
+
+class What(StrEnum):
+    """What of a job is deleted."""
+
+    CHECKPOINTS = "checkpoints"  #: with the pieces of results that are not whole
+    ARTIFACTS = "artifacts"  #: those as well, and pictures; record, result, metrics and logs stay
+    ALL = "all"  #: everything, the record included

@@ -1,30 +1,39 @@
 """Which workers are alive: each keeps a record in Redis that is gone soon after the worker is."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 from redis import Redis
 
-from scheduler.errors import UnknownWorker
-from scheduler.records import PREFIX
+from scheduler.connection import PREFIX
+from scheduler.errors import Refused, UnknownWorker
 
 _NAMES = f"{PREFIX}workers"
 #: There while a worker of the GPU pool takes jobs.
 _GPU = f"{PREFIX}workers:gpu"
+#: The pools whose workers, whichever they are, take no jobs.
+_PAUSED = f"{PREFIX}paused_pools"
 
-#: The name's holder is checked and the record written in one step. KEYS: record, names, GPU.
-#: ARGV: name, token, place, about (JSON), milliseconds, 1 if it takes jobs of the GPU pool.
+#: The name's holder is checked and the record written in one step. KEYS: record, names, GPU, paused pools.
+#: ARGV: name, token, place, about (JSON), milliseconds, 1 if it takes jobs of the GPU pool,
+#: its seat: the holder that has the same one is its former self, of which nothing is alive; its pool.
 #: Returns the place of another live holder, or ""; whether it is asked to drain; whether the GPU pool lives.
 _ANNOUNCE = """
 local holder = redis.call('HGET', KEYS[1], 'token')
-if holder and holder ~= ARGV[2] then return {redis.call('HGET', KEYS[1], 'place'), 0, 0} end
+local seat = redis.call('HGET', KEYS[1], 'seat')
+if holder and holder ~= ARGV[2] and ARGV[7] ~= '' and seat == ARGV[7] then
+  redis.call('DEL', KEYS[1])
+elseif holder and holder ~= ARGV[2] then return {redis.call('HGET', KEYS[1], 'place'), 0, 0}
+end
 redis.call('HSETNX', KEYS[1], 'since', redis.call('TIME')[1])
-redis.call('HSET', KEYS[1], 'token', ARGV[2], 'place', ARGV[3], 'about', ARGV[4])
+redis.call('HSET', KEYS[1], 'token', ARGV[2], 'place', ARGV[3], 'about', ARGV[4], 'seat', ARGV[7])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('SADD', KEYS[2], ARGV[1])
 if ARGV[6] == '1' then redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[5]) end
-return {'', redis.call('HEXISTS', KEYS[1], 'drain'), redis.call('EXISTS', KEYS[3])}
+local drain = redis.call('HEXISTS', KEYS[1], 'drain') == 1 or redis.call('SISMEMBER', KEYS[4], ARGV[8]) == 1
+return {'', drain and 1 or 0, redis.call('EXISTS', KEYS[3])}
 """
 #: KEYS: record. ARGV: 1 to drain, 0 to take jobs again. Returns whether there is such a worker.
 _DRAIN = """
@@ -83,7 +92,9 @@ class Workers:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def announce(self, name: str, token: str, place: str, about: About, seconds: float) -> Answer:
+    def announce(
+        self, name: str, token: str, place: str, about: About, seconds: float, seat: str = ""
+    ) -> Answer:
         """Writes a worker's record for some seconds.
 
         Args:
@@ -92,11 +103,13 @@ class Workers:
             place: host and process id, for people.
             about: what it says of itself.
             seconds: until the record runs out.
+            seat: as `Records.claim` has it.
         """
         takes_gpu_jobs = "1" if about.pool == "gpu" and not about.draining else "0"
         milliseconds = str(int(seconds * 1000))
-        arguments = (name, token, place, json.dumps(asdict(about)), milliseconds, takes_gpu_jobs)
-        other, drain, gpu = self._redis.eval(_ANNOUNCE, 3, _key(name), _NAMES, _GPU, *arguments)
+        said = json.dumps(asdict(about))
+        arguments = (name, token, place, said, milliseconds, takes_gpu_jobs, seat, about.pool)
+        other, drain, gpu = self._redis.eval(_ANNOUNCE, 4, _key(name), _NAMES, _GPU, _PAUSED, *arguments)
         return Answer(other, bool(drain), bool(gpu))
 
     def remove(self, name: str, token: str) -> None:
@@ -119,6 +132,18 @@ class Workers:
             names = ", ".join(worker.name for worker in self.living()) or "none"
             raise UnknownWorker(f"no live worker is named {name!r}; alive: {names}")
 
+    def pause(self, pool: str) -> None:
+        """Makes all workers of a pool, those that start later too, give their jobs back and take none."""
+        self._redis.sadd(_PAUSED, pool)
+
+    def resume(self, pool: str) -> None:
+        """Lets the workers of a pool take jobs again."""
+        self._redis.srem(_PAUSED, pool)
+
+    def paused(self) -> list[str]:
+        """The pools that are paused."""
+        return sorted(cast("set[str]", self._redis.smembers(_PAUSED)))
+
     def gpu_lives(self) -> bool:
         """Whether a worker of the GPU pool takes jobs."""
         return bool(self._redis.exists(_GPU))
@@ -131,7 +156,8 @@ class Workers:
             pipeline.hgetall(_key(name))
         found = dict(zip(names, pipeline.execute(), strict=True))
         if gone := [name for name, fields in found.items() if not fields]:
-            self._redis.srem(_NAMES, *gone)  # one that is back in this moment enters itself at its next beat
+            with suppress(Refused):  # a replica, or full: tidying up is not what was asked for
+                self._redis.srem(_NAMES, *gone)  # one that is back just now enters itself at its next beat
         return [_live(name, fields) for name, fields in found.items() if fields]
 
 

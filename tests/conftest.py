@@ -1,15 +1,51 @@
-"""Fixtures of every circle: real servers, one each for the whole run, and processes of ours."""
+"""Fixtures of every circle: real servers, one each for a process of tests, and processes of ours."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scheduler.settings import RedisSettings, StoreSettings
+from tests import distribution
 from tests.servers import redis_server, s3_server
 
 PLUGIN = Path(__file__).parent / "plugin"
+#: What a test found out that people want to read: `record_property(TOLD, text)` prints it at the end.
+TOLD = "told"
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C reach the tests and what they start as in a terminal.
+
+    A shell without job control starts what it puts into the background with SIGINT ignored, and children
+    inherit that: `triptych watch`, told to end by SIGINT, would rightly not listen.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return distribution.processes()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> distribution.ByFile:
+    return distribution.ByFile(config, log)  # its log: one of its own would print every step
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items[:] = distribution.in_order((item.nodeid, item) for item in items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == TOLD:
+                terminalreporter.section(report.nodeid)
+                terminalreporter.line(str(text))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,7 +65,7 @@ def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: py
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A folder with an encoder of random weights in Hugging Face's format."""
-    from jobs.transformer import tiny
+    from jobs.pretrained import tiny
 
     folder = tmp_path / "checkpoint"
     folder.mkdir()

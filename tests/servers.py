@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from scheduler.embedded.seaweedfs import SeaweedFS
 from scheduler.embedded.service import Service
 from scheduler.errors import StackError
 from scheduler.settings import RedisSettings, StoreSettings
+from tests.ports import free_port
 
 
 def missing(what: str) -> NoReturn:
@@ -34,22 +36,7 @@ def missing(what: str) -> NoReturn:
     pytest.skip(f"{what} is missing")
 
 
-def free_port(*, also: int = 0) -> int:
-    """A port that nobody has now, and the one at a distance from it, for tests that run beside each other."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            if not also:
-                return port
-            try:
-                second.bind(("127.0.0.1", port - also))
-            except OSError:
-                continue
-            return port - also
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 60, what: str = "it") -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 120, what: str = "it") -> None:
     """Looks often and gives up late: a busy machine is slow, and no test asserts a time."""
     end = time.monotonic() + seconds
     while not true():
@@ -124,11 +111,33 @@ def stack(root: Path, kind: str = "seaweed") -> Iterator[Stack]:
     with stack_surroundings(kind):
         remember_free_ports(root)
         whole = Stack(root)
+        with ended_with_the_tests(root):
+            try:
+                whole.up_detached()
+                yield whole
+            finally:
+                whole.down()
+
+
+#: Waits for the end of its input, which is that of the process that holds the other end of the pipe.
+_LAST = """
+import sys
+from pathlib import Path
+sys.stdin.read()
+from scheduler.embedded import Stack
+Stack(Path(sys.argv[1])).down()
+"""
+
+
+@contextmanager
+def ended_with_the_tests(root: Path) -> Iterator[None]:
+    """A detached stack outlives whoever has started it; here it ends even if the tests are killed."""
+    command = [sys.executable, "-c", _LAST, str(root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as watcher:
         try:
-            whole.up_detached()
-            yield whole
+            yield
         finally:
-            whole.down()
+            watcher.kill()
 
 
 @contextmanager

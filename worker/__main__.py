@@ -13,29 +13,36 @@ from celery.signals import heartbeat_sent, worker_shutting_down
 from jobs import catalog
 from jobs.errors import TriptychError
 from scheduler.artifacts import ArtifactStore
+from scheduler.connection import connect
 from scheduler.queue import make_app
-from scheduler.records import Records, connect
+from scheduler.records import Records
 from scheduler.settings import (
     LeaseSettings,
     PulseSettings,
     RedisSettings,
+    RunnerSettings,
     StoreSettings,
     WorkerSettings,
     load,
 )
 from scheduler.workers import About, Workers
 from worker.cards import Card, Cards, cards
+from worker.consumer import GatheringConsumer
 from worker.devices import Slots, environment, processor, share, usable_cores
 from worker.intake import Intake
-from worker.memory import budget, resident, size
+from worker.memory import SLOT_MEMORY, budget, resident, size
 from worker.places import OnCards, OnProcessors, Places
 from worker.presence import Presence
-from worker.runners import RunnerPool
+from worker.runner_pool import RunnerPool
 from worker.scratch import sweep
+from worker.seat import Seat
 from worker.supervisor import Machinery
-from worker.task import register
+from worker.task import register, take_back
 
 logger = logging.getLogger(__name__)
+
+#: Share of a lease for which a worker that starts waits for the end of what its former self has left.
+_PATIENCE = 0.2
 
 
 def main() -> None:
@@ -56,13 +63,14 @@ def run() -> None:
     settings, redis, store = load(WorkerSettings), load(RedisSettings), load(StoreSettings)
     found = cards() if settings.pool == "gpu" else []
     slots = share(settings, usable_cores(), len(found))
-    places = build_places(settings, slots, found, connection(redis, store))
+    lease = load(LeaseSettings)
+    name = f"{settings.pool}@{settings.worker_name}"
+    seat = Seat(name, redis.redis_url.get_secret_value(), lease.lease_seconds * _PATIENCE)
+    places = build_places(settings, slots, found, connection(redis, store), seat.descriptors)
     # Celery warns a superuser of pickles; this app takes JSON only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    lease = load(LeaseSettings)
     memory = budget(settings, slots.count)
     app = make_app(redis)
-    name = f"{settings.pool}@{settings.worker_name}"
     ending = Event()
     intake = Intake(app, name, settings.pool, ending)
     machinery = Machinery(
@@ -72,6 +80,7 @@ def run() -> None:
         lease,
         intake.draining,
         memory,
+        seat.mark,
     )
     register(app, machinery, name)
 
@@ -94,7 +103,8 @@ def run() -> None:
     places.stock()
     try:
         workers = Workers(machinery.records.redis)
-        with Presence(workers, name, about, lease.heartbeat_seconds, intake.hear):
+        with Presence(workers, name, about, lease.heartbeat_seconds, intake.hear, seat.mark):
+            take_back(app, machinery, name)  # before it claims anything, which would look the same
             app.Worker(
                 hostname=name,
                 queues=[settings.pool],
@@ -105,21 +115,34 @@ def run() -> None:
                 task_events=True,
                 without_gossip=True,  # nobody elects anybody
                 without_mingle=True,  # no need to wait for neighbours at the start
+                consumer_cls=GatheringConsumer,
             ).start()
     finally:
         places.close()
 
 
 def build_places(
-    settings: WorkerSettings, slots: Slots, found: Sequence[Card], servers: Mapping[str, str]
+    settings: WorkerSettings,
+    slots: Slots,
+    found: Sequence[Card],
+    servers: Mapping[str, str],
+    inherited: tuple[int, ...] = (),
 ) -> Places:
     """Where the jobs run, with what their runners find in their environment."""
     imports = {module for spec in catalog.kinds().values() for module in spec.imports}
     # A runner loads the same settings, so it needs only what this process may have got from a file.
-    common = environment(settings, slots) | dict(servers)
+    memory = {SLOT_MEMORY: str(budget(settings, slots.count))}
+    common = environment(settings, slots) | memory | dict(servers)
 
     def runners(besides: Mapping[str, str], plain: int) -> RunnerPool:
-        return RunnerPool(common | dict(besides), tuple(sorted(imports)), plain, settings.warm_runners)
+        return RunnerPool(
+            common | dict(besides),
+            tuple(sorted(imports)),
+            plain,
+            settings.warm_runners,
+            load(RunnerSettings).runner_idle_seconds,
+            inherited,
+        )
 
     if not found:
         return OnProcessors(runners({}, slots.count))

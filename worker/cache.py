@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable
 
-from jobs.sealed import seal, unseal
-from scheduler.artifacts import ArtifactStore, cache_key
+from jobs.checkpoints.sealed import seal, unseal
+from scheduler.artifacts import ArtifactStore
 from scheduler.errors import UnknownArtifact
+from scheduler.keys import cache_key
 from worker.uploads import patiently
 
 logger = logging.getLogger(__name__)

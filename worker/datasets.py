@@ -1,18 +1,24 @@
 """Data sets on a worker: fetched once into the store, once from there to this disk."""
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from jobs.datasets import named
-from jobs.datasets.bundle import unpack
+from jobs.datasets.bundle import digest_of, unpack
 from jobs.datasets.images import ImageSet
+from jobs.datasets.readable import encodable
+from jobs.datasets.tables.named import TABLES
+from jobs.datasets.tables.table import Table
 from jobs.errors import BadInput
-from scheduler.artifacts import ArtifactStore, DataSetKeys
+from scheduler.artifacts import ArtifactStore
 from scheduler.datasets import DataSetInfo, DataSets
 from scheduler.errors import UnknownArtifact, UnknownDataSet
+from scheduler.keys import DataSetKeys
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +39,7 @@ class DataSetCache:
             pins: the digests that the job's data sets had when it was submitted, by name.
 
         Raises:
-            BadInput: there is no such data set, or it cannot be had here.
+            BadInput: there is no such data set, or it cannot be loaded here.
         """
         if (digest := pins.get(name)) is not None:
             return self._stored(name, digest)
@@ -43,12 +49,11 @@ class DataSetCache:
             if name not in named.DATA_SETS:
                 raise BadInput(str(unknown)) from None
         images = named.load(name)
-        with TemporaryDirectory(prefix="triptych-") as folder:
-            file = Path(folder) / "images.npz"
+        with self._working() as work:
+            file = work / "images.npz"
             images.write(file)
             info: DataSetInfo = self._sets.publish(name, images, file)
-            self._keep(file, info.digest)
-        return images
+            return self._unpacked(file, work / "images", name, info.digest)
 
     def files(self, name: str, pins: Mapping[str, str], fetch: Callable[[Path], None] | None) -> Path:
         """A folder with the files of an upload; fetched, and kept in the store, if there is none.
@@ -59,7 +64,7 @@ class DataSetCache:
             fetch: puts the files into an empty folder.
 
         Raises:
-            BadInput: there is no such upload, or it cannot be had here.
+            BadInput: there is no such upload, or it cannot be loaded here.
         """
         try:
             digest = pins.get(name) or self._sets.get(name).digest
@@ -72,15 +77,31 @@ class DataSetCache:
             self._unpack(name, digest, folder)
         return folder
 
+    def table(self, name: str, pins: Mapping[str, str]) -> Table:
+        """A table with time; a copy on this disk that is damaged is fetched again.
+
+        Args:
+            name: its name.
+            pins: the digests that the job's data sets had when it was submitted, by name.
+
+        Raises:
+            BadInput: there is no such table, or it cannot be loaded here.
+        """
+        fetch = TABLES[name].write if name in TABLES else None
+        folder = self.files(name, pins, fetch)
+        if digest_of(folder) != folder.name:
+            rmtree(folder, ignore_errors=True)
+            folder = self.files(name, pins, fetch)
+        return Table.read(folder)
+
     def _fetched(self, name: str, fetch: Callable[[Path], None]) -> str:
         with TemporaryDirectory(prefix="triptych-") as folder:
             fetch(Path(folder))
             return self._sets.publish_files(name, Path(folder), only_new=True).digest
 
     def _unpack(self, name: str, digest: str, folder: Path) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self._folder, prefix=".") as work:
-            file, half = Path(work) / "files.zip", Path(work) / "files"
+        with self._working() as work:
+            file, half = work / "files.zip", work / "files"
             try:
                 self._store.get_file(DataSetKeys(name).files(digest), file)
             except UnknownArtifact:
@@ -100,31 +121,50 @@ class DataSetCache:
         self._sets.publish_new(name, images)
 
     def _stored(self, name: str, digest: str) -> ImageSet:
-        path = self._path(digest)
-        if path.exists():
+        folder = self._images(digest)
+        if folder.is_dir():
             # A damaged copy on this disk is fetched again.
             with suppress(BadInput):
-                return self._checked(path, name, digest)
+                return self._checked(folder, name, digest)
+            rmtree(folder, ignore_errors=True)
+        with self._working() as work:
+            file = work / "images.npz"
+            try:
+                self._store.get_file(DataSetKeys(name).content(digest), file)
+            except UnknownArtifact:
+                raise BadInput(
+                    f"the store has lost the data set {name!r} ({digest[:12]}): upload it again"
+                ) from None
+            return self._unpacked(file, work / "images", name, digest)
+
+    def _unpacked(self, file: Path, half: Path, name: str, digest: str) -> ImageSet:
+        folder = self._images(digest)
+        ImageSet.unpack(file, half)
+        # Whole or not at all; of two jobs on this machine that unpack it, one is enough.
+        with suppress(OSError):
+            half.rename(folder)
+        (self._folder / f"{digest}.npz").unlink(missing_ok=True)  # as the version before kept it
         try:
-            self._store.get_file(DataSetKeys(name).content(digest), path)
-        except UnknownArtifact:
-            raise BadInput(
-                f"the store has lost the data set {name!r} ({digest[:12]}): upload it again"
-            ) from None
-        return self._checked(path, name, digest)
+            return self._checked(folder, name, digest)
+        except BadInput:
+            rmtree(folder, ignore_errors=True)
+            raise
 
-    def _checked(self, path: Path, name: str, digest: str) -> ImageSet:
-        images = ImageSet.read(path)
+    @staticmethod
+    def _checked(folder: Path, name: str, digest: str) -> ImageSet:
+        images = ImageSet.open(folder)
         if images.digest != digest:
-            path.unlink(missing_ok=True)
             raise BadInput(f"the data set {name!r} is damaged in the store: upload it again")
-        return images
+        # Of sets that an earlier version has packed; only now, as the digest covers the names.
+        names = tuple(map(encodable, images.class_names))
+        return images if names == images.class_names else replace(images, class_names=names)
 
-    def _path(self, digest: str) -> Path:
-        return self._folder / f"{digest}.npz"
+    def _images(self, digest: str) -> Path:
+        return self._folder / f"{digest}.images"
 
-    def _keep(self, file: Path, digest: str) -> None:
+    @contextmanager
+    def _working(self) -> Iterator[Path]:
+        """A folder on the same disk, so that what is whole can be renamed."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f".{digest}.part"
-        partial.write_bytes(file.read_bytes())
-        partial.replace(self._path(digest))
+        with TemporaryDirectory(dir=self._folder, prefix=".") as work:
+            yield Path(work)

@@ -2,8 +2,9 @@
 
 import errno
 
+from jobs.datasets.readable import encodable
 from jobs.errors import BadInput, Diverged, InvalidSpec
-from scheduler.errors import StoreRefused, UnknownArtifact, UnknownDataSet, Unreachable
+from scheduler.errors import Refused, UnknownArtifact, UnknownDataSet, Unreachable
 from scheduler.states import FailureCause
 
 _CAUSES: tuple[tuple[type[Exception], FailureCause], ...] = (
@@ -13,7 +14,7 @@ _CAUSES: tuple[tuple[type[Exception], FailureCause], ...] = (
     (UnknownArtifact, FailureCause.BAD_INPUT),
     (Diverged, FailureCause.DIVERGED),
     (Unreachable, FailureCause.STORAGE),
-    (StoreRefused, FailureCause.STORAGE),
+    (Refused, FailureCause.STORAGE),
     (MemoryError, FailureCause.OUT_OF_MEMORY),
 )
 
@@ -33,4 +34,4 @@ def classify(error: BaseException) -> tuple[FailureCause, str]:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:500] if lines else "no message"
+    return encodable(lines[0][:500]) if lines else "no message"

@@ -2,19 +2,18 @@
 
 import logging
 import time
+from collections.abc import Callable
 from threading import Event, Lock, Thread
 from typing import Self
 
 from redis.exceptions import RedisError
 
-from scheduler.records import Records, Renewal
-from scheduler.settings import LeaseSettings
+from scheduler.record import Renewal
+from scheduler.records import Records
+from scheduler.settings import FENCE, LeaseSettings
 from worker.runners import Runner
 
 logger = logging.getLogger(__name__)
-
-#: Share of the lease after which a worker that could not renew it ends its runner: before anyone else begins.
-_FENCE = 0.7
 
 
 class Lease:
@@ -52,12 +51,11 @@ class Lease:
         self._released = Event()
 
     def __enter__(self) -> Self:
-        for work in (self._renew, self._fence):
-            Thread(target=work, daemon=True, name=f"{work.__name__}-{self._job_id}").start()
+        self._begin(self._fence)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._released.set()
+        self.release()
 
     @property
     def lost(self) -> bool:
@@ -71,21 +69,34 @@ class Lease:
         if self.lost:
             runner.kill()
 
+    def release(self) -> None:
+        """Ends the renewals, and leaves the runner alone from now on: it may be another job's soon."""
+        self._released.set()
+        with self._lock:
+            self._runner = None
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        Thread(target=work, daemon=True, name=f"{work.__name__}-{self._job_id}").start()
+
     def _renew(self) -> None:
-        while not (self._released.wait(self._settings.heartbeat_seconds) or self.lost):
+        while not (self._released.is_set() or self.lost):
             asked = time.monotonic()
             try:
                 renewal = self._records.renew(self._job_id, self._attempt, self._settings.lease_seconds)
             except (RedisError, OSError) as error:
                 logger.warning("job %s: the lease could not be renewed: %s", self._job_id, error)
-                continue
-            if renewal is None:
-                self._lose("the job is no longer this attempt's")
-                return
-            self._renewed, self.latest = asked, renewal
+            else:
+                if renewal is None:
+                    self._lose("the job is no longer this attempt's")
+                    return
+                self._renewed, self.latest = asked, renewal
+            self._released.wait(self._settings.heartbeat_seconds)
 
     def _fence(self) -> None:
-        patience = self._settings.lease_seconds * _FENCE
+        if self._released.wait(self._settings.heartbeat_seconds):
+            return  # over before its first renewal is due, which needs no thread then
+        self._begin(self._renew)
+        patience = self._settings.lease_seconds * FENCE
         while not self._released.wait(max(self._renewed + patience - time.monotonic(), 0.0)):
             silent = time.monotonic() - self._renewed
             if silent >= patience:
@@ -94,10 +105,9 @@ class Lease:
 
     def _lose(self, why: str) -> None:
         if self._released.is_set():
-            return
+            return  # a renewal was under way while the end of the job was told
         logger.warning("job %s: attempt %d gives up: %s", self._job_id, self._attempt, why)
         self._lost.set()
-        with self._lock:
-            runner = self._runner
-        if runner is not None:
-            runner.kill()
+        with self._lock:  # held while it is killed: nobody takes it for another job meanwhile
+            if self._runner is not None:
+                self._runner.kill()

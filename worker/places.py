@@ -1,14 +1,20 @@
 """Where a worker's jobs run: on its processors, or each on a slot of a graphics card."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from scheduler.settings import WorkerSettings, load
 from worker.cards import Card, Cards, memory_of_a_slot
-from worker.runners import RunnerPool
+from worker.memory import budget
+from worker.runner_pool import RunnerPool
 
 #: Of a runner: MiB of its card that TensorFlow may use.
 GPU_MEMORY = "TRIPTYCH_GPU_MEMORY"
+#: Of a runner: bytes of its card that are its job's, of a card of its own, too.
+CARD_MEMORY = "TRIPTYCH_CARD_MEMORY"
 
 
 class Places(Protocol):
@@ -88,7 +94,16 @@ class OnCards:
 
 def environment(card: Card, slots: int) -> dict[str, str]:
     """What a runner on a card must find in its environment before it imports TensorFlow."""
-    shown = {"CUDA_VISIBLE_DEVICES": card.uuid, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    shown = {
+        "CUDA_VISIBLE_DEVICES": card.uuid,
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        CARD_MEMORY: str(memory_of_a_slot(card, slots)),
+    }
     # A card of its own needs no limit. On a shared one TensorFlow would take all that is free.
     limit = {GPU_MEMORY: str(memory_of_a_slot(card, slots) >> 20)} if slots > 1 else {}
     return shown | limit
+
+
+def memory_of_the_job() -> int:
+    """In a runner: bytes that its job may hold. What lies on a card was in the machine's memory before."""
+    return min(budget(load(WorkerSettings), slots=1), int(os.environ.get(CARD_MEMORY, sys.maxsize)))

@@ -30,6 +30,7 @@ class Presence:
         about: Callable[[], About],
         heartbeat: float,
         hear: Callable[[Answer], None],
+        seat: str = "",
     ) -> None:
         """Takes what it works with.
 
@@ -39,12 +40,14 @@ class Presence:
             about: what to say of the worker, asked at every beat.
             heartbeat: seconds between two beats.
             hear: called with each answer, by the thread that beats.
+            seat: where it sits; a former self in the same one need not be waited for.
         """
         self._workers = workers
         self._name = name
         self._about = about
         self._heartbeat = heartbeat
         self._hear = hear
+        self._seat = seat
         self._lasts = max(_MISSED * heartbeat, _SHORTEST)
         self._token = token_hex(8)
         self._ended = Event()
@@ -92,7 +95,9 @@ class Presence:
         """What Redis answers; None if it does not."""
         place = f"{socket.gethostname()}, process {os.getpid()}"
         try:
-            return self._workers.announce(self._name, self._token, place, self._about(), self._lasts)
+            return self._workers.announce(
+                self._name, self._token, place, self._about(), self._lasts, self._seat
+            )
         except (RedisError, OSError) as error:
             logger.warning("worker %s: its record could not be renewed: %s", self._name, error)
             return None

@@ -1,8 +1,9 @@
-"""The process of one job: `python -m worker.runner FOLDER [MODULE...]`.
+"""The process of jobs: forked from a template, or `python -m worker.runner DESCRIPTOR [MODULE...]`.
 
-It imports the modules named, waits on its standard input for one line that says what to run, runs it, writes
-`outcome.json` into the folder and ends. Later lines ask it to stop. The end of its input means that its
-worker is gone: then it ends at once, since somebody else will run the job.
+It imports the modules named, and waits on its standard input for a line that says what to run. When that is
+done it says so on the descriptor; then it ends, or, if its kind allows it and nothing is left of the job,
+says that it can be used again, and waits for the next line. Other lines ask it to stop. The end of its input
+means that its worker is gone: then it ends at once, since somebody else will run the job.
 """
 
 import ctypes
@@ -12,65 +13,97 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Thread
+from typing import Any, NoReturn
 
 from jobs import catalog
-from jobs.context import StopReason
 from jobs.errors import Stopped
-from worker.context import LostLease, WorkerContext
+from worker.closing import LostLease
+from worker.context import WorkerContext
+from worker.dividing import Divided, carry_out
 from worker.failures import classify
+from worker.inbox import Inbox
 from worker.places import GPU_MEMORY
-from worker.runners import Assignment, Outcome
+from worker.reuse import Reuse
+from worker.runners import LOG, Assignment, Outcome
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 #: Seconds after which a thread lets another one run Python. With the usual 5 ms, training stands still for
 #: 13 to 32 ms while a checkpoint is handed to the thread that uploads it; with this, for 5 to 10 ms.
 SWITCH_SECONDS = 0.0005
 
 
 def main() -> None:
-    """Runs one job."""
-    folder = Path(sys.argv[1])
+    """Begins as a process of its own."""
+    die_with_parent()
+    serve(int(sys.argv[1]), sys.argv[2:])
+
+
+def serve(saying: int, modules: Sequence[str] = ()) -> NoReturn:
+    """Runs one job after the other, mostly one.
+
+    Args:
+        saying: the descriptor on which it answers.
+        modules: what it imports ahead of any job.
+    """
+    os.set_inheritable(saying, False)
     faulthandler.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever wants it to stop says so on its input
-    _die_with_parent()
+    _adopt_orphans()
     _be_the_first_to_go()
-    lines: SimpleQueue[str] = SimpleQueue()
-    Thread(target=_listen, args=(lines,), daemon=True).start()
-    for module in sys.argv[2:]:
+    inbox = Inbox()
+    Thread(target=_listen, args=(inbox,), daemon=True).start()
+    for module in modules:
         with suppress(ImportError):  # the job itself says it better
             import_module(module)
-    assignment = Assignment(**json.loads(lines.get()))
-    outcome = _run(assignment, folder, lines)
-    partial = folder / "outcome.json.part"
-    partial.write_text(json.dumps(asdict(outcome)))
-    partial.rename(folder / "outcome.json")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # TensorFlow's own tidying up takes long and has nothing left to save.
-    os._exit(0)
+    reuse = Reuse()
+    while True:
+        assignment, folder = inbox.next()
+        _log_to(folder / LOG)
+        kind = assignment.spec["kind"]
+        reuse.begin(kind)
+        context, outcome = _run(assignment, folder, inbox, reuse)
+        _flush()
+        _say(saying, asdict(outcome))
+        if context is not None and not context.close():
+            reuse.rule_out("its job has trained what is kept in the cache")
+        spent = reuse.spent(kind, well=outcome.status in ("succeeded", "divided"))
+        _flush()
+        _say(saying, {"spent": spent})
+        if spent:
+            # TensorFlow's own tidying up takes long and has nothing left to save.
+            os._exit(0)
 
 
-def _run(assignment: Assignment, folder: Path, lines: "SimpleQueue[str]") -> Outcome:
+def _run(
+    assignment: Assignment, folder: Path, inbox: Inbox, reuse: Reuse
+) -> tuple[WorkerContext | None, Outcome]:
     scratch = folder / "scratch"
     scratch.mkdir()
     os.chdir(scratch)
+    context: WorkerContext | None = None
     try:
-        context = WorkerContext(assignment, scratch)
-        Thread(target=_pass_on_wishes, args=(lines, context), daemon=True).start()
-        return _work(assignment, context)
+        context = WorkerContext(assignment, scratch, reuse.servers(), reuse.models)
+        sys.stdout.write(
+            f"attempt {assignment.attempt} of {assignment.spec['kind']} {context.servers.place}\n"
+        )
+        sys.stdout.flush()
+        inbox.attend(assignment, context.ask_to_stop)
+        return context, _work(assignment, context)
     except LostLease as lost:
-        return Outcome("lost", message=str(lost))
+        return context, Outcome("lost", message=str(lost))
     except BaseException as error:
         traceback.print_exc()
         cause, message = classify(error)
-        return Outcome("failed", cause, message)
+        return context, Outcome("failed", cause, message)
+    finally:
+        inbox.leave()
 
 
 def _work(assignment: Assignment, context: WorkerContext) -> Outcome:
@@ -79,27 +112,44 @@ def _work(assignment: Assignment, context: WorkerContext) -> Outcome:
         return Outcome("succeeded")
     try:
         _share_card(assignment)
-        result = catalog.run(catalog.parse(assignment.spec), context)
-    except Stopped:
-        return Outcome("stopped")
-    finally:
+        result = carry_out(assignment, context)
+    except BaseException as error:
         # What the job saved before it ended, however it ended, is kept for people and later attempts.
         context.flush()
-    context.finish(result)
-    return Outcome("succeeded")
+        if isinstance(error, Stopped | Divided):
+            return Outcome("stopped" if isinstance(error, Stopped) else "divided")
+        raise
+    return Outcome("succeeded", logged=context.finish(result), line=context.how_far())
 
 
-def _listen(lines: "SimpleQueue[str]") -> None:
+def _log_to(path: Path) -> None:
+    """Sends all output to a file, that of libraries which know nothing of Python as well."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)
+
+
+def _flush() -> None:
+    """Nothing of one job's output may be left for the next one's log."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+def _say(descriptor: int, what: dict[str, Any]) -> None:
+    line = json.dumps(what).encode() + b"\n"
+    while line:
+        line = line[os.write(descriptor, line) :]
+
+
+def _listen(inbox: Inbox) -> None:
     for line in sys.stdin:
-        lines.put(line.strip())
+        inbox.hear(line)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
-
-
-def _pass_on_wishes(lines: "SimpleQueue[str]", context: WorkerContext) -> None:
-    while True:
-        context.ask_to_stop(StopReason(lines.get()))
 
 
 def _share_card(assignment: Assignment) -> None:
@@ -109,6 +159,8 @@ def _share_card(assignment: Assignment) -> None:
         import tensorflow as tf
 
         for card in tf.config.list_physical_devices("GPU"):
+            if tf.config.get_logical_device_configuration(card):
+                continue  # by a job before, which has begun to use it
             share = tf.config.LogicalDeviceConfiguration(memory_limit=int(limit))
             tf.config.set_logical_device_configuration(card, [share])
 
@@ -119,9 +171,17 @@ def _be_the_first_to_go() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Has the system end this process when the thread that started it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _adopt_orphans() -> None:
+    # What a job starts stays below this process, however it detaches itself: so it is seen to be left. Not
+    # for a template: what its runners leave would stay below it, and nobody would ask how it ended.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 if __name__ == "__main__":

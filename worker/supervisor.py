@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 from redis.exceptions import RedisError
@@ -13,16 +13,21 @@ from redis.exceptions import RedisError
 from jobs import catalog
 from jobs.context import StopReason
 from jobs.spec import Limits
-from scheduler.artifacts import ArtifactStore, JobKeys
+from scheduler.artifacts import ArtifactStore
+from scheduler.division import divide
 from scheduler.errors import StoreRefused, Unreachable
-from scheduler.logs import live_output
-from scheduler.records import JobRecord, Records
+from scheduler.keys import JobKeys
+from scheduler.logs import live_output, stored_log
+from scheduler.record import JobRecord
+from scheduler.records import Records
 from scheduler.settings import LeaseSettings
 from scheduler.states import FailureCause, JobState
 from worker.lease import Lease
 from worker.memory import kills, private, size
 from worker.places import Places
-from worker.runners import Assignment, Outcome, Runner, RunnerPool
+from worker.runner_pool import RunnerPool
+from worker.runners import Outcome, Runner, assignment_of
+from worker.uploads import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +36,13 @@ _RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 60.0
 #: Seconds between two tries at telling Redis how an attempt ended.
 _INSIST_SECONDS = 0.2
+#: Failures that are none of the process's, so that a job that shared one with others would fail again.
+_OF_THE_JOB = (FailureCause.BAD_INPUT, FailureCause.STORAGE)
+#: Wishes for which a job may take its time, with what is said of an attempt that they ended.
+_PATIENT = {
+    StopReason.PREEMPT: "a more urgent job took its slot",
+    StopReason.PAUSE: "it was paused",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class Ending:
     state: JobState | None
     cause: FailureCause | None = None
     message: str = ""
+    divided: bool = False  #: whether its parts are to be published
+    line: str = ""  #: how far it came
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,7 @@ class Machinery:
     lease: LeaseSettings
     draining: Event  #: set when the worker is to go away
     memory: int  #: bytes that a job may hold
+    seat: str = ""  #: the mark of this worker's place
 
 
 class Attempt:
@@ -69,6 +84,7 @@ class Attempt:
         self._wished_at = 0.0
         self._shown = ""
         self._kills = kills()
+        self._used = False  #: whether the runner has run another job before
 
     def run(self, runners: RunnerPool, claimed: float) -> Ending:
         """Runs the job and says how it ended.
@@ -81,17 +97,27 @@ class Attempt:
         # Held through everything that may take long: the log of the attempt before, and that of this one.
         with Lease(machinery.records, job.id, job.attempt, machinery.lease, claimed) as lease:
             self._rescue_log(job.attempt - 1)
-            runner = runners.take(warm=bool(catalog.spec_type(job.kind).imports))
+            kind = catalog.spec_type(job.kind)
+            # A second attempt has a process of its own, whatever the first one may have suffered from. What
+            # puts parts together comes after the attempt that planned them.
+            runner = runners.take(kind, alone=job.attempt > (2 if job.parts else 1))
+            well = False
             try:
+                self._used = runner.jobs > 0
                 lease.guard(runner)
-                runner.assign(Assignment(job.id, job.attempt, job.spec, job.inputs))
+                runner.assign(assignment_of(job))
                 self._watch(runner, lease)
                 self._pass_on_output(runner)
                 # Upload before settling: a worker lost in between uploads again, and loses nothing.
                 self._upload_log(runner)
-                return self._settle(runner, lease)
+                ending = self._settle(runner, lease)
+                lease.release()  # told is told: a renewal would only be refused from now on
+                ended_well = ending.state is JobState.SUCCEEDED or ending.divided
+                well = ended_well and self._wish is None and not lease.lost
+                return ending
             finally:
-                runner.close()
+                lease.release()
+                runners.give_back(runner, again=well and kind.reuses_runner)
 
     def _watch(self, runner: Runner, lease: Lease) -> None:
         """Passes on what runner and record have to say to each other, until the runner has ended."""
@@ -119,11 +145,11 @@ class Attempt:
             self._wished_at = time.monotonic()
             self._wish = wish
             runner.ask_to_stop(wish)
-        elif wish is not StopReason.PREEMPT and self._patience_is_over():
+        elif wish not in _PATIENT and self._patience_is_over():
             runner.kill()
 
     def _patience_is_over(self) -> bool:
-        # Only who must go is killed: a preempted job that saves nothing would lose its steps.
+        # Only who must go is killed: any other job that saves nothing would lose its steps.
         return time.monotonic() - self._wished_at > self._machinery.lease.stop_seconds
 
     def _enforce_limits(self, runner: Runner, ran: float, stalled: float) -> None:
@@ -151,11 +177,16 @@ class Attempt:
     def _pass_on_output(self, runner: Runner) -> None:
         while text := runner.new_output():
             with suppress(RedisError, OSError):  # the whole log goes to the store anyway
-                self._machinery.records.add_log(self._job.id, self._job.attempt, text)
+                self._machinery.records.streams.add_log(self._job.id, self._job.attempt, text)
 
     def _upload_log(self, runner: Runner) -> None:
+        outcome = runner.outcome()
+        if outcome is not None and outcome.logged == runner.log.stat().st_size:
+            return  # it has done so itself, beside its other files
         try:
-            self._machinery.store.put_file(self._keys.log(self._job.attempt), runner.log, "text/plain")
+            self._machinery.store.put_file(
+                self._keys.log(self._job.attempt), runner.shown_log(), "text/plain"
+            )
         except (Unreachable, StoreRefused) as error:
             logger.warning("job %s: its log could not be stored: %s", self._job.id, error)
 
@@ -163,7 +194,7 @@ class Attempt:
         """Stores the log of an attempt whose worker was killed; Redis keeps it for a day only."""
         key = self._keys.log(attempt)
         try:
-            if attempt and not self._machinery.store.exists(key):
+            if attempt and stored_log(self._machinery.store, self._job.id, attempt) is None:
                 text = live_output(self._machinery.records, self._job.id, attempt)
                 self._machinery.store.put(key, text.encode(), "text/plain")
         except (Unreachable, StoreRefused, RedisError) as error:
@@ -184,21 +215,34 @@ class Attempt:
         if outcome is not None and outcome.status == "lost":
             return Ending(None, message=outcome.message)
         if outcome is not None and outcome.status == "succeeded":
-            return self._finish(JobState.SUCCEEDED)
+            return replace(self._finish(JobState.SUCCEEDED), line=outcome.line)
         if self._wish is StopReason.CANCEL:
             return self._finish(JobState.CANCELLED)
-        if outcome is not None and outcome.status == "stopped" and self._wish is StopReason.PREEMPT:
-            return self._give_back(charged=False, message="a more urgent job took its slot")
+        if outcome is not None and outcome.status == "divided":
+            return self._divide()
+        if outcome is not None and outcome.status == "stopped" and self._wish in _PATIENT:
+            return self._give_back(charged=False, message=_PATIENT[self._wish])
         if self._wish is StopReason.DRAIN and (outcome is None or outcome.status == "stopped"):
             return self._give_back(charged=False, message="its worker was drained")
-        return self._fail(*self._failure(runner, outcome))
+        cause, message = self._failure(runner, outcome)
+        if self._used and cause not in _OF_THE_JOB:
+            return self._give_back(
+                charged=False,
+                cause=cause,
+                message=f"{message}; tried again in a process that has run no other job",
+            )
+        return self._fail(cause, message)
+
+    def _divide(self) -> Ending:
+        held = patiently(lambda: divide(self._machinery.records, self._machinery.store, self._job))
+        return Ending(JobState.WAITING if held else None, message="waits for its parts", divided=held)
 
     def _failure(self, runner: Runner, outcome: Outcome | None) -> tuple[FailureCause, str]:
         if self._ended_for is not None:
             return self._ended_for, self._end_message
         if outcome is not None and outcome.cause:
             return FailureCause(outcome.cause), outcome.message
-        code = runner.process.returncode
+        code = runner.process.poll() or 0
         if code == -signal.SIGKILL and kills() > self._kills:
             return FailureCause.OUT_OF_MEMORY, "the system ended its process for want of memory"
         if code < 0:

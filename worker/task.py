@@ -3,7 +3,6 @@
 import logging
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from celery import Celery
@@ -12,13 +11,14 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from jobs import catalog
-from scheduler.endings import store_ending
+from scheduler.division import publish_parts, store_end, tell_failed
 from scheduler.errors import JobFailed, UnknownJob
 from scheduler.queue import publish, shown
-from scheduler.records import JobRecord
+from scheduler.record import JobRecord
+from scheduler.recovery import tell_of_loss
 from scheduler.report import store_report
 from scheduler.states import JobState
-from worker.runners import RunnerPool
+from worker.runner_pool import RunnerPool
 from worker.supervisor import Attempt, Ending, Machinery
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,24 @@ def register(app: Celery, machinery: Machinery, worker: str) -> None:
 
     for kind in catalog.kinds():
         app.task(run, name=kind, bind=True, throws=(JobFailed,))
+
+
+def take_back(app: Celery, machinery: Machinery, worker: str) -> None:
+    """Gives back at once what this worker's former self held when it was killed.
+
+    What cannot be done here is done by the scheduler when the leases run out.
+    """
+    if not machinery.seat:
+        return
+    try:
+        for job_id in machinery.records.take_back(worker, machinery.seat):
+            record = machinery.records.get(job_id)
+            tell_of_loss(app, machinery.records, machinery.store, record)
+            if record.state is JobState.QUEUED:
+                publish(app, record)
+                machinery.records.published(job_id)
+    except (RedisError, OSError, OperationalError, UnknownJob) as error:
+        logger.warning("worker %s: what its former self held waits for the scheduler: %s", worker, error)
 
 
 def run_job(app: Celery, machinery: Machinery, worker: str, task: Any) -> str:
@@ -53,7 +71,7 @@ def _run_in_place(app: Celery, machinery: Machinery, worker: str, task: Any, run
     job_id = task.request.id
     asked = time.monotonic()
     try:
-        job = machinery.records.claim(job_id, worker, machinery.lease.lease_seconds)
+        job = machinery.records.claim(job_id, worker, machinery.lease.lease_seconds, machinery.seat)
     except (RedisError, OSError) as error:
         # The message is spent; the scheduler finds the job without one, and sends another.
         logger.warning("job %s could not be claimed: %s", job_id, error)
@@ -62,7 +80,6 @@ def _run_in_place(app: Celery, machinery: Machinery, worker: str, task: Any, run
         _correct_flower(machinery, task, job_id)
         raise Ignore
     logger.info("job %s (%s): attempt %d", job.id, job.kind, job.attempt)
-    _show(task, job, "starting")
     ending = Attempt(machinery, job, lambda line: _show(task, job, line)).run(runners, asked)
     logger.info("job %s: attempt %d ended: %s %s", job.id, job.attempt, ending.state, ending.message)
     try:
@@ -76,12 +93,13 @@ def _run_in_place(app: Celery, machinery: Machinery, worker: str, task: Any, run
 def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, ending: Ending) -> str:
     if ending.state in (JobState.FAILED, JobState.CANCELLED):
         ended = machinery.records.get(job.id)
-        store_ending(machinery.store, ended)
-        store_report(machinery.store, machinery.records, ended)
+        if (whole := store_end(machinery.records, machinery.store, ended)) is not None:
+            tell_failed(app, whole)
+        if not job.whole:
+            store_report(machinery.store, machinery.records, ended)
     if ending.state is JobState.SUCCEEDED:
-        progress = machinery.records.get(job.id).progress
-        far = [replace(progress, eta_seconds=None).line(1)] if progress else []
-        return " · ".join(["done", *far, f"triptych report {job.id}"])
+        far = [ending.line] if ending.line else []
+        return " · ".join(["done", *far, f"triptych report {job.whole or job.id}"])
     if ending.state is JobState.FAILED:
         raise JobFailed(f"{ending.cause}: {ending.message}")
     if ending.state is JobState.CANCELLED:
@@ -91,6 +109,8 @@ def _conclude(app: Celery, machinery: Machinery, task: Any, job: JobRecord, endi
     if ending.state is JobState.QUEUED:
         publish(app, machinery.records.get(job.id))
         machinery.records.published(job.id)
+    if ending.divided:
+        publish_parts(app, machinery.records, job.id)
     raise Ignore
 
 
@@ -98,7 +118,7 @@ def _show(task: Any, job: JobRecord, line: str) -> None:
     # An event of Celery's own kind of "started", so that Flower keeps state, start time and revocation right.
     # A line that is lost while Redis is away is followed by another; it must not end the job.
     with suppress(RedisError, OSError, OperationalError):
-        task.send_event("task-STARTED", name=job.kind, args="", kwargs=shown(job.spec), result=line)
+        task.send_event("task-STARTED", name=job.kind, args="", kwargs=shown(job), result=line)
 
 
 def _correct_flower(machinery: Machinery, task: Any, job_id: str) -> None:

@@ -4,16 +4,17 @@ import hashlib
 import json
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from jobs.datasets import damage
 from jobs.datasets.images import EPOCH
 from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_path
 
 #: Bytes that are copied at once.
 BLOCK = 2**20
+_DAMAGE: tuple[type[Exception], ...] = (*damage.OF_ARCHIVES, OSError, InvalidSpec)
 
 
 def digest_of(folder: Path) -> str:
@@ -53,7 +54,7 @@ def unpack(file: Path, folder: Path) -> str:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as source, path.open("wb") as target:
                     shutil.copyfileobj(source, target, BLOCK)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, InvalidSpec) as error:
+    except _DAMAGE as error:
         raise BadInput(
             f"{file.name} cannot be read as a bundle of files: {error}; upload it again"
         ) from error

@@ -1,145 +1,150 @@
 """A folder of image files as an `ImageSet`."""
 
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.listing import first, listing
+from jobs.datasets.picture import Pages, Reader
+from jobs.datasets.readable import encodable, one_line
+from jobs.datasets.stack import Stack
+from jobs.datasets.values import USUAL, Range
 from jobs.errors import BadInput
 
-#: Endings of the files that are read; others, and names that begin with a dot or `__`, are passed over.
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
-#: A small file can claim to unpack to gigabytes; nothing that one would train on is larger than this.
-MOST_PIXELS = 50_000_000
 #: Files that one refusal names at most.
 NAMED = 5
+#: A small file can claim to unpack to gigabytes; nothing that one would train on is larger than this.
+MOST_PIXELS = 50_000_000
+#: Classes whose number of images is said.
+CLASSES = 10
 
-_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
-
-def read(path: Path, size: tuple[int, int] | None = None) -> ImageSet:
+def read(
+    path: Path, size: tuple[int, int] | None = None, values: Range | None = None, pages: Pages | None = None
+) -> ImageSet:
     """Reads every image under a folder.
 
     Sub-folders are classes, in the order of their names, and all images below one belong to it. Without
-    sub-folders the images have no labels. If all images are grey, so is the set; else it has three
-    channels. Orientation in EXIF is applied; what is transparent is laid over white; 16-bit pixels are
-    scaled to 8; a palette becomes its colours; of an animation the first picture counts.
+    sub-folders the images have no labels. What is an image is told by its content; names that begin with a
+    dot or `__` are not looked at. If all images are grey, so is the set; else it has three channels.
+    Orientation in EXIF is applied; what is transparent is laid over white; a palette becomes its colours.
+    The range of values that becomes 0 to 255 is told from all of them together. What was not used, or was
+    taken for something, is among the set's notes.
 
     Args:
         path: the folder.
         size: (height, width) in pixels to which every image is resized.
+        values: those that become black and white, in place of what they tell themselves.
+        pages: which pictures of a file with several count; None: the first of an animation.
 
     Raises:
-        BadInput: no image, one that cannot be read, two sizes, or images both inside and beside classes.
+        BadInput: no image, one that cannot be read, two sizes, images both inside and beside classes, a class
+            whose pictures are of a kind that is not read, values of which none says how bright they are, or
+            a file of several pages without `pages`.
     """
-    classes = sorted(item.name for item in path.iterdir() if item.is_dir() and not _hidden(item))
-    by_class = {name: _files(path / name) for name in classes}
-    classes = [name for name in classes if by_class[name]]
-    direct = sorted(item for item in path.iterdir() if _is_image(item))
-    if direct and classes:
+    found = listing(path)
+    classes = list(found.by_class)
+    if found.direct and classes:
         raise BadInput(
-            f"{path} has images beside class folders, such as {direct[0].name} beside {classes[0]}; "
+            f"{path} has images beside class folders, such as {found.direct[0].name} beside {classes[0]}; "
             "move every image into a class folder, or have no class folders"
         )
-    files = direct or [file for name in classes for file in by_class[name]]
+    files = found.direct or [file for name in classes for file in found.by_class[name]]
     if not files:
-        raise BadInput(f"{path} has no image; put files such as .png or .jpg into it")
-    pictures = _pictures(files, size)
-    _same_size(files, pictures)
-    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
-    stacked: Array = np.stack([np.asarray(picture.convert(mode)) for picture in pictures])
-    images = stacked[..., np.newaxis] if mode == "L" else stacked
-    if direct:
-        return ImageSet(images)
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(by_class[name]) for name in classes])
-    return ImageSet(images, labels, tuple(classes))
+        said = "".join(f"; {note}" for note in found.notes())
+        raise BadInput(f"{path} has no image; put files such as .png or .jpg into it{said}")
+    reader = Reader(MOST_PIXELS, size, pages)
+    with Stack() as stack:
+        counts = _fill(stack, files, reader)
+        _check_pages(path, reader)
+        ranges = reader.extremes.ranges(values, str(path))
+        if any(ranges[kind] != USUAL[kind] for kind in ranges):
+            # Only now is it known what the values mean, and pictures may have been resized already.
+            counts = _fill(stack, files, Reader(MOST_PIXELS, size, pages, ranges))
+        images = stack.images()
+    names, labels = _classes(found.by_class, {} if found.direct else counts)
+    notes = (*_of_classes(names, labels), *reader.extremes.notes(ranges), *_of_pages(reader), *found.notes())
+    return ImageSet(images, labels, names, (*notes, *_of_names(classes, names)))
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith((".", "__"))
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and not _hidden(path) and path.is_file()
-
-
-def _files(path: Path) -> list[Path]:
-    """The images below a folder, in an order that depends on their names alone."""
-    found = [file for file in path.rglob("*") if _is_image(file)]
-    return sorted(file for file in found if not any(map(_hidden, file.relative_to(path).parents[:-1])))
-
-
-def _pictures(files: list[Path], size: tuple[int, int] | None) -> list[Image.Image]:
-    """All of them, or one message that names what is wrong with each of the first few."""
-    pictures, refused = [], []
+def _fill(stack: Stack, files: list[Path], reader: Reader) -> dict[Path, int]:
+    """How many pictures each file has, or one message that names what is wrong with each of the first few."""
+    stack.clear()
+    counts, refused = {}, []
     for file in files:
         try:
-            pictures.append(_picture(file, size))
+            pictures = reader.read(file)
         except BadInput as error:
             refused.append(str(error))
+            continue
+        counts[file] = len(pictures)
+        for picture in pictures:
+            stack.add(file, picture)
     if len(refused) == 1:
         raise BadInput(refused[0])
     if refused:
         rest = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
         raise BadInput(f"{len(refused)} of {len(files)} files: {'; '.join(refused[:NAMED])}{rest}")
-    return pictures
+    return counts
 
 
-def _picture(path: Path, size: tuple[int, int] | None) -> Image.Image:
-    """One image, upright, 8 bits, mode `L` or `RGB`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as unchecked:
-                if unchecked.width * unchecked.height > MOST_PIXELS:
-                    raise Image.DecompressionBombError
-                unchecked.verify()
-            with Image.open(path) as opened:  # anew: `verify` leaves an image that cannot be decoded
-                opened.load()
-                picture = _eight_bits(ImageOps.exif_transpose(opened), path)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadInput(f"{path} has more than {MOST_PIXELS:,} pixels; scale it down or remove it") from None
-    except BadInput:
-        raise
-    except Exception as error:  # each of Pillow's decoders has its own: SyntaxError, struct.error, EOFError
-        raise BadInput(f"{path} cannot be read as an image ({error}); replace or remove it") from error
-    if size is None or picture.size == (size[1], size[0]):
-        return picture
-    return picture.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+def _classes(
+    by_class: dict[str, list[Path]], pictures: dict[Path, int]
+) -> tuple[tuple[str, ...], Array | None]:
+    """The names of the classes, and the class of each picture."""
+    if not pictures:
+        return (), None
+    names = tuple(map(encodable, by_class))
+    counts = [sum(pictures[file] for file in files) for files in by_class.values()]
+    if len(set(names)) < len(names):
+        raise BadInput(
+            f"two class folders have the same name once it is UTF-8: {', '.join(names)}; rename one of them"
+        )
+    return names, np.repeat(np.arange(len(names), dtype=np.int64), counts)
 
 
-def _eight_bits(picture: Image.Image, path: Path) -> Image.Image:
-    mode = "L" if picture.mode in _GREY else "RGB"
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, dtype=np.float64)
-        scale = 255.0 if picture.mode == "F" else 255.0 / 65535.0
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() * scale <= 255.0):
-            raise BadInput(
-                f"{path} has pixels that are neither 16-bit nor floats from 0 to 1; save it as 8-bit"
-            )
-        return Image.fromarray(np.rint(values * scale).astype(np.uint8))
-    if picture.has_transparency_data:
-        upper = picture.convert("RGBA")
-        lower = Image.new("RGBA", upper.size, "white")
-        return Image.alpha_composite(lower, upper).convert(mode)
-    if picture.mode == "P" and _is_grey(picture):
-        mode = "L"
-    return picture.convert(mode)
+def _check_pages(path: Path, reader: Reader) -> None:
+    if reader.stacks and reader.pages is None:
+        file, count = next(iter(reader.stacks.items()))
+        total = sum(reader.stacks.values())
+        raise BadInput(
+            f"{len(reader.stacks)} of the files in {path} have several pages, {total:,} in all ({file.name} "
+            f"has {count}); say --pages all at the upload to have an image of each, or "
+            "--pages first to have one of each file"
+        )
 
 
-def _is_grey(picture: Image.Image) -> bool:
-    """Whether all colours of a palette are shades of grey."""
-    colours = np.asarray(picture.convert("RGB"))
-    return bool((colours == colours[..., :1]).all())
+def _of_pages(reader: Reader) -> list[str]:
+    notes = []
+    if reader.several:
+        count, names = sum(reader.several.values()), [file.name for file in reader.several]
+        taken = (
+            "each is an image"
+            if reader.pages == "all"
+            else "the first of each is an image (--pages all takes every one)"
+        )
+        notes.append(f"{len(names)} files hold {count:,} pictures ({first(names)}): {taken}")
+    if reader.second:
+        names = [file.name for file in reader.second]
+        notes.append(
+            f"{len(names)} files hold a second picture, as cameras add it, not used ({first(names)})"
+        )
+    return notes
 
 
-def _same_size(files: list[Path], pictures: list[Image.Image]) -> None:
-    first = pictures[0]
-    for file, picture in zip(files, pictures, strict=True):
-        if picture.size != first.size:
-            raise BadInput(
-                f"the images differ in size: {files[0]} is {first.height} x {first.width} and {file} is "
-                f"{picture.height} x {picture.width} (height x width); give a size to which all are resized"
-            )
+def _of_classes(names: Sequence[str], labels: Array | None) -> list[str]:
+    if labels is None:
+        return []
+    counts = np.bincount(labels, minlength=len(names))
+    shown = [f"{one_line(name, 40)} {count:,}" for name, count in zip(names, counts, strict=True)][:CLASSES]
+    more = f" and {len(names) - CLASSES} more" if len(names) > CLASSES else ""
+    return [f"images by class: {', '.join(shown)}{more}"]
+
+
+def _of_names(folders: Sequence[str], names: Sequence[str]) -> list[str]:
+    changed = [name for folder, name in zip(folders, names, strict=False) if folder != name]
+    return (
+        [f"{len(changed)} names of classes are not UTF-8 and written so: {first(changed)}"] if changed else []
+    )

@@ -3,8 +3,10 @@
 import hashlib
 import io
 import json
+import shutil
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from jobs.datasets import damage
+from jobs.datasets.mapped import blocks
 from jobs.errors import BadInput
 
 #: The oldest moment a zip file can name. A fixed one: equal content must make equal bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 Array = np.ndarray[Any, Any]
+
+#: The arrays of a set, by name; without labels there is only the first.
+_ARRAYS = ("images", "labels", "class_names")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +36,7 @@ class ImageSet:
         images: uint8 (count, height, width, channels), channels 1 (grey) or 3 (red, green, blue).
         labels: int64 (count,), numbers of the classes, or None.
         class_names: one name a class, in the order of the labels; empty without labels.
+        notes: what was left out, guessed or changed when it was packed; no part of the content.
 
     Raises:
         BadInput: the arrays do not have these types and shapes.
@@ -37,6 +45,7 @@ class ImageSet:
     images: Array
     labels: Array | None = None
     class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -74,7 +83,8 @@ class ImageSet:
         digest = hashlib.sha256()
         for name, array in self._arrays():
             digest.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            for block in blocks(array):
+                digest.update(_bytes_of(block))
         return digest.hexdigest()
 
     def write(self, path: Path) -> None:
@@ -84,9 +94,18 @@ class ImageSet:
                 member = zipfile.ZipInfo(f"{name}.npy", EPOCH)
                 member.compress_type = zipfile.ZIP_DEFLATED
                 member.external_attr = 0o600 << 16
-                content = io.BytesIO()
-                npy.write_array(content, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-                archive.writestr(member, content.getvalue())
+                header = io.BytesIO()
+                about = {
+                    "descr": npy.dtype_to_descr(array.dtype),
+                    "fortran_order": False,
+                    "shape": array.shape,
+                }
+                npy.write_array_header_1_0(header, about)
+                member.file_size = len(header.getvalue()) + array.nbytes
+                with archive.open(member, "w") as file:
+                    file.write(header.getvalue())
+                    for block in blocks(array):
+                        file.write(_bytes_of(block))
 
     @classmethod
     def read(cls, path: Path) -> "ImageSet":
@@ -95,16 +114,57 @@ class ImageSet:
         Raises:
             BadInput: it is no such file, or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            names = tuple(str(name) for name in arrays.get("class_names", ()))
-            return cls(arrays["images"], arrays.get("labels"), names)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise BadInput(f"{path.name} cannot be read as a data set: {error}; upload it again") from error
+        with _readable(path, OSError), np.load(path, allow_pickle=False) as file:
+            return cls._of({name: file[name] for name in file.files})
+
+    @staticmethod
+    def unpack(path: Path, folder: Path) -> None:
+        """Writes the arrays of a file that `write` has written into a new folder, one file each.
+
+        Raises:
+            BadInput: it is no such file, or damaged.
+        """
+        folder.mkdir(parents=True)
+        with _readable(path), zipfile.ZipFile(path) as archive:
+            for name in {f"{name}.npy" for name in _ARRAYS} & {*archive.namelist()}:
+                with archive.open(name) as member, (folder / name).open("wb") as file:
+                    shutil.copyfileobj(member, file, 1 << 20)
+
+    @classmethod
+    def open(cls, folder: Path) -> "ImageSet":
+        """The set whose arrays `unpack` has written; the images are read from the disk when they are used.
+
+        Raises:
+            BadInput: there is none, or it is damaged.
+        """
+        with _readable(folder, OSError):
+            paths = {name: folder / f"{name}.npy" for name in _ARRAYS if (folder / f"{name}.npy").exists()}
+            arrays = {
+                name: np.load(path, mmap_mode="r" if name == "images" else None, allow_pickle=False)
+                for name, path in paths.items()
+            }
+            return cls._of({name: np.asarray(array) for name, array in arrays.items()})
+
+    @classmethod
+    def _of(cls, arrays: dict[str, Array]) -> "ImageSet":
+        names = tuple(str(name) for name in arrays.get("class_names", ()))
+        return cls(arrays["images"], arrays.get("labels"), names)
 
     def _arrays(self) -> list[tuple[str, Array]]:
         arrays = [("images", self.images)]
         if self.labels is not None:
             arrays += [("labels", self.labels), ("class_names", np.array(self.class_names, dtype=np.str_))]
         return arrays
+
+
+@contextmanager
+def _readable(path: Path, *more: type[Exception]) -> Iterator[None]:
+    """Says of a damaged file what it is; a full disk, where one writes, is none."""
+    try:
+        yield
+    except damage.OF_ARCHIVES + more as error:
+        raise BadInput(f"{path.name} cannot be read as a data set: {error}; upload it again") from error
+
+
+def _bytes_of(block: Array) -> memoryview:
+    return np.ascontiguousarray(block).reshape(-1).view(np.uint8).data

@@ -1,4 +1,4 @@
-"""The named data sets of images, and how each is had. Imports neither TensorFlow nor Keras by itself."""
+"""The named data sets of images, and how each is loaded. Imports neither TensorFlow nor Keras by itself."""
 
 import os
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def load(name: str) -> ImageSet:
     """A named data set.
 
     Raises:
-        BadInput: there is none of that name, or it cannot be had here; the text says what to do.
+        BadInput: there is none of that name, or it cannot be loaded here; the text says what to do.
     """
     if name not in DATA_SETS:
         raise BadInput(
@@ -81,14 +81,16 @@ def _digits() -> ImageSet:
 def _package_file(package: str, inside: str, name: str) -> Path:
     found = find_spec(package)
     if found is None or found.origin is None:
-        raise BadInput(f"the data set {name!r} needs the package {package}: pip install 'triptych[samples]'")
+        raise BadInput(
+            f"the data set {name!r} needs the package {package}: pip install '.[samples]' in a clone"
+        )
     return Path(found.origin).parent / inside
 
 
 def _from_keras(module: str, name: str, classes: tuple[str, ...]) -> ImageSet:
     # By name: a client may import this file and must not import Keras with it.
     if find_spec("keras") is None:
-        raise BadInput(f"the data set {name!r} is downloaded by Keras: pip install 'triptych[worker]'")
+        raise BadInput(f"the data set {name!r} is downloaded by Keras: pip install '.[worker]' in a clone")
     try:
         (train, train_labels), (test, test_labels) = _fetch(module)
     except Exception as error:  # urllib, ssl, socket and plain Exception: Keras lets all of them through

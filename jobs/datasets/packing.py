@@ -1,49 +1,68 @@
 """A person's own images, a folder or an `.npz`, as one checked `ImageSet`. Needs NumPy and Pillow only."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from jobs.datasets import archive, folder
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images import ImageSet
+from jobs.datasets.mapped import on_disk
+from jobs.datasets.picture import Pages
+from jobs.datasets.values import Range
 from jobs.errors import BadInput
 
 Size = tuple[int, int]
 
 
-def pack(path: Path, size: Size | None = None) -> ImageSet:
+def pack(
+    path: Path,
+    size: Size | None = None,
+    range: tuple[float, float] | None = None,
+    pages: Pages | None = None,
+) -> ImageSet:
     """Reads a folder of images or an `.npz` of arrays; `folder.read` and `archive.read` say what they take.
 
     Args:
         path: the folder or the file.
         size: (height, width) in pixels to which every image is resized; proportions are not kept.
+        range: the values that become black and white; by default they are told from the values themselves.
+        pages: which pictures of a file with several are images, `first` or `all`.
 
     Raises:
         BadInput: nothing to read, or something unreadable; the text names the file and the remedy.
     """
+    values = _checked_range(range)
+    if pages not in (None, "first", "all"):
+        raise BadInput(f"pages is 'first' or 'all', received {pages!r}")
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise BadInput(f"size must be two positive numbers, (height, width), received {size}")
     if path.is_dir():
-        return folder.read(path, size)
+        return folder.read(path, size, values, pages)
     if not path.exists():
         raise BadInput(f"there is no {path}; give a folder of images or an .npz file")
     if path.suffix.lower() != ".npz":
         raise BadInput(f"{path} is neither a folder nor an .npz file; put your images into a folder")
-    images = archive.read(path)
+    images = archive.read(path, values)
     return images if size is None or images.shape[:2] == tuple(size) else _resized(images, size)
+
+
+def _checked_range(given: tuple[float, float] | None) -> Range | None:
+    if given is None:
+        return None
+    if len(given) != 2 or not all(map(math.isfinite, given)) or given[0] >= given[1]:
+        raise BadInput(f"range is two numbers, the lower first, such as (0, 4095), received {given}")
+    return Range(*given)
 
 
 def _resized(images: ImageSet, size: Size) -> ImageSet:
     height, width = size
+    resized = on_disk((len(images), height, width, images.shape[2]))
     grey = images.shape[2] == 1
-    resized: list[Array] = [
-        np.asarray(
-            Image.fromarray(image[:, :, 0] if grey else image).resize(
-                (width, height), Image.Resampling.LANCZOS
-            )
-        )
-        for image in images.images
-    ]
-    stacked = np.stack(resized).reshape(len(images), height, width, images.shape[2])
-    return ImageSet(stacked, images.labels, images.class_names)
+    for number, image in enumerate(images.images):
+        picture = Image.fromarray(image[:, :, 0] if grey else image)
+        smaller = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+        resized[number] = smaller.reshape(height, width, -1)
+    return replace(images, images=resized)

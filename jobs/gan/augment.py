@@ -5,9 +5,9 @@ import numpy as np
 from jobs.context import JobContext, Progress
 from jobs.datasets.images import Array, ImageSet
 from jobs.errors import BadInput
-from jobs.gan import classifier
 from jobs.gan.evaluate import checked_data, checked_labels
 from jobs.gan.generate import Generator, draw_all, draw_latents, load_generator
+from jobs.gan.measures import classifier
 from jobs.gan.uses import Augmentation, AugmentDataSet
 from jobs.pictures import bars
 
@@ -76,9 +76,11 @@ def _accuracies(
 
     Both take equally many steps from the same weights.
     """
-    images = np.concatenate([data.images, samples.images])
-    labels: Array = np.concatenate([data.labels, samples.labels])
-    both = np.concatenate([real, np.arange(len(data), len(images))])
+    looked_at = np.concatenate([real, held_out])
+    images = np.concatenate([data.images[looked_at], samples.images])
+    labels: Array = np.concatenate([np.asarray(data.labels)[looked_at], samples.labels])
+    real, held_out = np.arange(len(real)), np.arange(len(real), len(looked_at))
+    both = np.concatenate([real, np.arange(len(looked_at), len(images))])
     accuracies: tuple[list[float], list[float]] = ([], [])
     for number in range(CLASSIFIERS):
         for found, rows in zip(accuracies, (real, both), strict=True):

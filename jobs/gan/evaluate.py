@@ -10,10 +10,10 @@ import numpy as np
 from jobs.context import JobContext
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
-from jobs.gan.features import FeatureNetwork, Seen, feature_network
 from jobs.gan.generate import Generator, draw_all, draw_latents, load_generator
-from jobs.gan.judge import halves
-from jobs.gan.metrics import frechet_distance, kernel_distance, nearest, precision_and_recall
+from jobs.gan.measures.features import FeatureNetwork, Seen, feature_network
+from jobs.gan.measures.judge import halves
+from jobs.gan.measures.metrics import frechet_distance, kernel_distance, nearest, precision_and_recall
 from jobs.gan.uses import EvaluateGan, Evaluation
 from jobs.pictures import grid
 

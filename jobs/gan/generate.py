@@ -1,6 +1,7 @@
 """Draws images with a trained generator."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 
 from jobs.context import JobContext, Progress
 from jobs.datasets.images import ImageSet
+from jobs.datasets.readable import encodable
+from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import BadInput, Stopped
 from jobs.gan.interpolation import round_trip
 from jobs.gan.networks import build_generator
@@ -21,6 +24,12 @@ from jobs.pictures import gif, grid, png
 #: Latents in one call of the generator. Every call has this many, so that an image depends on its own
 #: latents alone, and not on how many others were asked for.
 BATCH = 64
+#: The artifact of a training that has the generator.
+WEIGHTS = "generator.safetensors"
+#: Such calls in a part that is worth its beginning: some hundred files.
+LEAST = 8
+#: File of the images of a part.
+_SHARD = "images.npy"
 #: A grid of more images than this is no picture any more; the `.npz` has them all.
 LARGEST_GRID = 400
 #: Frames of the animation from one image to the next, and milliseconds of each.
@@ -70,18 +79,47 @@ def run(spec: GenerateImages, context: JobContext) -> ImagesResult:
     """Saves `grid.png`, `images/0000.png` and so on, `images.npz`, and maybe `interpolation.gif`.
 
     Raises:
-        BadInput: the model is not a GAN, its weights cannot be had, or it has no such class.
+        BadInput: the model is not a GAN, its weights cannot be fetched, or it has no such class.
         Stopped: asked to stop; nothing is worth keeping.
     """
     generator = load_generator(spec.model, context)
-    latents = draw_latents(spec.seed, spec.count, generator.spec.latent_dim, spec.truncation)
+    images = _drawn(spec, context, generator, 0, spec.count)
+    return _whole(spec, context, generator, images)
+
+
+def cuts(spec: GenerateImages, context: JobContext) -> Cuts:
+    """See `jobs.dividing.parts`: between calls of the generator."""
+    return Cuts.every(BATCH, spec.count, LEAST)
+
+
+def compute(spec: GenerateImages, context: JobContext, part: Part) -> PartResult:
+    """See `jobs.dividing.parts`: one shard, the images as NumPy keeps them; single images are the whole's."""
+    images = _drawn(spec, context, load_generator(spec.model, context), part.first, part.end)
+    np.save(context.folder / _SHARD, images)
+    context.save_shard(_SHARD, context.folder / _SHARD)
+    return PartResult(shards=(_SHARD,))
+
+
+def join(spec: GenerateImages, context: JobContext, pieces: Sequence[Piece]) -> ImagesResult:
+    """See `jobs.dividing.parts`: what is made of all images together."""
+    images = np.concatenate([np.load(piece.shards[0]) for piece in pieces])
+    return _whole(spec, context, load_generator(spec.model, context), images)
+
+
+def _drawn(spec: GenerateImages, context: JobContext, generator: Generator, first: int, end: int) -> Array:
+    """Some of the images, each saved as a file, too."""
+    latents = draw_latents(spec.seed, end, generator.spec.latent_dim, spec.truncation)[first:]
     labels = _labels(generator, spec)
-    images = draw_all(generator, latents, labels, context)
-    context.save_artifact("grid.png", grid(images[:LARGEST_GRID]))
-    for number, image in enumerate(images):
+    images = draw_all(generator, latents, None if labels is None else labels[first:end], context)
+    for number, image in enumerate(images, first):
         context.save_artifact(f"images/{number:04d}.png", png(image))
+    return images
+
+
+def _whole(spec: GenerateImages, context: JobContext, generator: Generator, images: Array) -> ImagesResult:
+    context.save_artifact("grid.png", grid(images[:LARGEST_GRID]))
     path = context.folder / "images.npz"
-    ImageSet(images, labels, generator.class_names).write(path)
+    ImageSet(images, _labels(generator, spec), generator.class_names).write(path)
     context.save_artifact("images.npz", path)
     if spec.interpolate:
         context.save_artifact("interpolation.gif", _animation(generator, spec, spec.interpolate, context))
@@ -97,7 +135,7 @@ def _labels(generator: Generator, spec: GenerateImages) -> Array | None:
 
 
 def _animation(generator: Generator, spec: GenerateImages, count: int, context: JobContext) -> bytes:
-    """The first images melting into each other, one class at a time; with all in turn, the first one's."""
+    """An interpolation between the first images, one class at a time; with all in turn, the first one's."""
     stations = draw_latents(spec.seed, count, generator.spec.latent_dim, spec.truncation)
     path = round_trip(stations, FRAMES)
     labels = None
@@ -115,10 +153,25 @@ def load_generator(job_id: str, context: JobContext) -> Generator:
     Raises:
         BadInput: the job is not a GAN, or its weights are not there or do not fit.
     """
+    digest = context.digest_of(job_id, WEIGHTS)
+    return context.in_memory(f"generator {digest}", lambda: _loaded(job_id, context))
+
+
+def _loaded(job_id: str, context: JobContext) -> tuple[Generator, int]:
     trained = context.spec_of(job_id)
     if not isinstance(trained, TrainGan):
         raise BadInput(f"job {job_id} is a {trained.kind}, and images are generated from a gan.train")
-    path = context.artifact_of(job_id, "generator.safetensors")
+    path = context.artifact_of(job_id, WEIGHTS)
+    generator = read_generator(path, job_id, trained)
+    return generator, sum(weight.nbytes for weight in generator.network.get_weights())
+
+
+def read_generator(path: Path, job_id: str, trained: TrainGan) -> Generator:
+    """A generator from its file and the spec of its training.
+
+    Raises:
+        BadInput: the file cannot be read, or does not fit.
+    """
     shape, class_names, weights = _read_weights(path, job_id)
     network = build_generator(trained, shape, len(class_names))
     if [weight.shape for weight in weights] != [tuple(weight.shape) for weight in network.weights]:
@@ -132,7 +185,7 @@ def _read_weights(path: Path, job_id: str) -> tuple[tuple[int, int, int], tuple[
         with safe_open(path, framework="numpy") as file:
             about = json.loads(file.metadata()["generator"])
             height, width, channels = about["shape"]
-            class_names = tuple(about["class_names"])
+            class_names = tuple(map(encodable, about["class_names"]))
             weights = [file.get_tensor(name) for name in sorted(file.keys())]
             return (height, width, channels), class_names, weights
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

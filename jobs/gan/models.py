@@ -5,14 +5,13 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from jobs import machine
-from jobs.draws import fork, normal, philox_normal, philox_uniform
-from jobs.gan.changes import changed
+from jobs.gan.layers.changes import changed
+from jobs.gan.layers.objectives import OBJECTIVES
 from jobs.gan.networks import build_discriminator, build_generator
-from jobs.gan.objectives import OBJECTIVES
 from jobs.gan.recipes import recipe
 from jobs.gan.spec import TrainGan
-from jobs.training import Batch, Trainable
+from jobs.training import Batch, Trainable, machine
+from jobs.training.draws import fork, normal, philox_normal, philox_uniform
 
 Shape = tuple[int, int, int]
 Labels = list[tf.Tensor]  #: int32 (batch,) in it if the GAN is conditional, else nothing

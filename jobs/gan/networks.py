@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 
-import jobs.gan.lean
-from jobs import machine
-from jobs.gan import convolutional, dense, residual
+import jobs.gan.layers.lean
+from jobs.gan.architectures import convolutional, dense, residual
 from jobs.gan.recipes import recipe
 from jobs.gan.spec import TrainGan
+from jobs.training import machine
 
 Shape = tuple[int, int, int]
 
@@ -19,7 +19,7 @@ def build_generator(
     """From latents (batch, latent_dim) to images (batch, height, width, channels) in [-1, 1].
 
     A conditional one takes latents and labels, int32 (batch,). Weights are float32 whatever the precision. A
-    lean one (`jobs.gan.lean`) trains faster on a CPU, and is not to be saved as a model.
+    lean one (`jobs.gan.layers.lean`) trains faster on a CPU, and is not to be saved as a model.
     """
     chosen = recipe(spec)
     if spec.architecture == "mlp":
@@ -49,7 +49,7 @@ def build_discriminator(
 
 def kit(lean: bool) -> Any:
     """Where convolutional networks take their layers from; a GPU's library has no need of the lean ones."""
-    return jobs.gan.lean if lean and not machine.has_gpu() else keras.layers
+    return jobs.gan.layers.lean if lean and not machine.has_gpu() else keras.layers
 
 
 def policy(precision: str) -> str:

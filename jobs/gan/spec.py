@@ -1,10 +1,13 @@
 """What a GAN job computes, and what it leaves."""
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jobs.gan.recipes import Architecture, check
+from jobs.extending.specs import TrainingSpec
+from jobs.gan.architectures.recipes import Architecture, check
 from jobs.gan.uses import Augmentation, AugmentDataSet, EvaluateGan, Evaluation
 from jobs.names import DataSetName, JobField, JobName
 from jobs.spec import JobResult, JobSpec
@@ -22,6 +25,9 @@ __all__ = [
     "TrainGan",
 ]
 
+#: Pictures, and looks, of a training in all, unless the spec says otherwise.
+PICTURES, LOOKS = 15, 8
+
 Precision = Literal["float32", "bfloat16"]
 Activation = Literal["leaky_relu", "relu", "elu", "gelu", "silu", "tanh"]
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -34,7 +40,7 @@ Label = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(va
 
 
 class GanResult(JobResult):
-    """What a trained GAN has come to."""
+    """The result of training a GAN."""
 
     steps: int = Field(description="training steps, each one update of both networks")
     epochs: int = Field(description="passes over the data set")
@@ -49,12 +55,16 @@ class GanResult(JobResult):
         default=None, description="of real images to other real ones"
     )
     best_epoch: int | None = Field(default=None, description="the epoch of the generator that was kept")
-    rollbacks: int = Field(default=0, description="how often training went back to its best weights")
+    rollbacks: int = Field(default=0, description="times that training went back to its best weights")
+    rows_repeated: int = Field(
+        default=0, description="rows used twice per epoch to fill the last batch, different ones in each"
+    )
+    rows_left_out: int = Field(default=0, description="rows left out per epoch, different ones in each")
     state_sha256: str = Field(description="digest of the final state; equal for equal specs, bit for bit")
 
 
 class ImagesResult(JobResult):
-    """What a generation has come to."""
+    """The result of generating images."""
 
     count: int = Field(description="images made")
     height: int = Field(description="pixels")
@@ -62,16 +72,17 @@ class ImagesResult(JobResult):
     channels: int = Field(description="1 = grey, 3 = red, green, blue")
 
 
-class TrainGan(JobSpec[GanResult], kind="gan.train"):
+class TrainGan(TrainingSpec[GanResult], kind="gan.train"):
     """Trains a generator against a discriminator on a set of images."""
 
     imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.train")
 
     dataset: DataSetName = Field(
-        default="mnist-5k", description="a named data set of images, or one of your own"
+        default="mnist-5k", description="a built-in data set of images, or one that you uploaded"
     )
     architecture: Architecture = Field(
-        default="dcgan", description="the networks and their game; what is left open below follows from it"
+        default="dcgan",
+        description="networks, loss and update rule; they set the defaults of the fields below",
     )
     epochs: int | None = Field(
         default=None,
@@ -80,7 +91,7 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
         description="passes over the data set; by default as many as make some thousand steps",
     )
     batch_size: int | None = Field(
-        default=None, ge=2, le=8192, description="images a step; a smaller data set is one batch"
+        default=None, ge=2, le=8192, description="images per step; a smaller data set is one batch"
     )
     latent_dim: int = Field(default=100, ge=1, le=4096, description="length of the generator's input")
     channels: int | None = Field(
@@ -94,7 +105,7 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     )
     activation: Activation | None = Field(default=None, description="mlp: after every hidden layer")
     critic_steps: int | None = Field(
-        default=None, ge=1, le=20, description="wgan-gp, resnet: updates of the discriminator in a step"
+        default=None, ge=1, le=20, description="wgan-gp, resnet: discriminator updates per step"
     )
     penalty: float | None = Field(
         default=None, gt=0, le=1000, description="wgan-gp: weight of the gradient penalty"
@@ -105,20 +116,21 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
     beta_1: float | None = Field(default=None, ge=0, lt=1, description="Adam's momentum, both networks")
     precision: Precision | None = Field(
         default=None,
-        description="convolutions: what they are calculated in; by default bfloat16 where that is fast",
+        description="number format of the convolutions; by default bfloat16 where that is fast",
     )
     augment: bool | None = Field(
         default=None,
-        description="whether the discriminator sees images changed at random; by default of fewer than 2,000",
+        description="random changes to what the discriminator sees; by default below 2,000 images",
     )
     conditional: bool = Field(
-        default=False, description="learn to draw the class that is asked for; needs a data set with labels"
+        default=False,
+        description="class-conditional: generate the class that is asked for; needs a data set with labels",
     )
     average: float = Field(
         default=0.999,
         ge=0,
         lt=1,
-        description="how much of the generator's running average each step keeps; pictures are drawn with it",
+        description="decay of the generator's moving average, which draws the pictures; 0 = none",
     )
     sample_every: int | None = Field(
         default=None, ge=1, description="epochs between sample pictures; by default some 15 pictures a run"
@@ -140,14 +152,32 @@ class TrainGan(JobSpec[GanResult], kind="gan.train"):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        check(self)
+        check(self.kind, dict(self))
         return self
+
+    def intervals(self, epochs: int) -> Mapping[str, int]:
+        """See `TrainingSpec.intervals`."""
+        return {"sample_every": pictures_every(self, epochs), "judge_every": looks_every(self, epochs)}
+
+
+def pictures_every(spec: TrainGan, epochs: int) -> int:
+    """Epochs between two samples."""
+    return spec.sample_every or math.ceil(epochs / PICTURES)
+
+
+def looks_every(spec: TrainGan, epochs: int) -> int:
+    """Epochs between two looks; 0 for none, as of the small dense GAN, for which they would take longest."""
+    if spec.judge_every is None:
+        return 0 if spec.architecture == "mlp" else math.ceil(epochs / LOOKS)
+    return spec.judge_every
 
 
 class GenerateImages(JobSpec[ImagesResult], kind="gan.generate"):
     """Draws images with a trained generator."""
 
     imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.generate")
+    reuses_runner: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     model: Annotated[JobName, JobField("gan.train")] = Field(description="a finished gan.train job")
     count: int = Field(default=64, ge=1, le=10_000, description="images to draw")
@@ -159,10 +189,10 @@ class GenerateImages(JobSpec[ImagesResult], kind="gan.generate"):
         default=None,
         ge=0.1,
         le=10,
-        description="latents beyond this are drawn again: below 2, images are better and more alike",
+        description="truncation: latents beyond this are resampled; below 2, better images of less variety",
     )
     interpolate: int | None = Field(
-        default=None, ge=2, le=64, description="the first so many images melt into each other in a GIF"
+        default=None, ge=2, le=64, description="a GIF that interpolates between the first so many images"
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 from safetensors.numpy import save
 
-from jobs.best import Best
 from jobs.context import JobContext
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
@@ -19,8 +18,9 @@ from jobs.gan.recipes import recipe
 from jobs.gan.spec import GanResult, TrainGan
 from jobs.gan.watching import DISTANCE, Watch
 from jobs.pictures import curves
-from jobs.state import restore
-from jobs.training import Trained, train
+from jobs.training import Start, Trained, train
+from jobs.training.best import Best
+from jobs.training.state import restore
 
 #: Sides of images that convolutional networks are built for.
 SMALLEST_SIDE, LARGEST_SIDE = 8, 128
@@ -38,8 +38,9 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
     """
     data = context.image_set(spec.dataset)
     rows = rows_of_a_step(spec, data)
-    steps_per_epoch = len(data) // rows
-    epochs = spec.epochs or math.ceil(recipe(spec).steps / steps_per_epoch)
+    start = Start.of(context, spec)
+    passes = start.passes(len(data), rows)
+    epochs = spec.epochs or math.ceil(recipe(spec).steps / passes.steps)
     classes = checked_classes(spec, data)
     arrays = {"images": data.images}
     if classes and data.labels is not None:
@@ -60,6 +61,8 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         judged=watch.judged,
         best=Best(DISTANCE, "min") if watch.judge else None,
         on_divergence=spec.on_divergence,
+        start=start,
+        every=watch.every,
     )
     if trained.best is not None:
         restore(model, trained.best)
@@ -76,8 +79,10 @@ def run(spec: TrainGan, context: JobContext) -> GanResult:
         images_per_second=trained.steps_per_second * rows,
         frechet_distance=trained.best_value if trained.best else None,
         floor_frechet_distance=watch.judge.floor if watch.judge else None,
-        best_epoch=trained.best_step // steps_per_epoch if trained.best and trained.best_step else None,
+        best_epoch=trained.best_step // passes.steps if trained.best and trained.best_step else None,
         rollbacks=trained.rollbacks,
+        rows_repeated=passes.repeated,
+        rows_left_out=passes.left_out,
         state_sha256=trained.state_sha256,
     )
 

@@ -20,10 +20,10 @@ class Evaluation(JobResult):
     kernel_distance_error: float = Field(description="its standard error")
     floor_kernel_distance: float = Field(description="about 0")
     floor_kernel_distance_error: float = Field(description="its standard error")
-    precision: float = Field(description="share of samples that lie among the real images")
-    recall: float = Field(description="share of real images that lie among the samples")
-    floor_precision: float = Field(description="what real images come to")
-    floor_recall: float = Field(description="what real images come to")
+    precision: float = Field(description="share of samples inside the manifold of the real images")
+    recall: float = Field(description="share of real images inside the manifold of the samples")
+    floor_precision: float = Field(description="the value for real images")
+    floor_recall: float = Field(description="the value for real images")
     class_shares: dict[str, float] = Field(description="share of the samples in each class, by the network")
     real_class_shares: dict[str, float] = Field(description="share of the real images, by their labels")
     class_coverage: float | None = Field(
@@ -46,6 +46,7 @@ class EvaluateGan(JobSpec[Evaluation], kind="gan.evaluate"):
     """Measures how good a trained generator is, against its own data set."""
 
     imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.evaluate")
+    reuses_runner: ClassVar[bool] = True  # but where it has to train the network that measures
 
     model: Annotated[JobName, JobField("gan.train")] = Field(description="a finished gan.train job")
     count: int = Field(
@@ -72,9 +73,9 @@ class Augmentation(JobResult):
 
 def _not_a_named_one(name: str) -> str:
     # Here, as it brings NumPy: a command line that only lists jobs has no use for it.
-    from jobs.datasets.named import DATA_SETS
+    from jobs.datasets.known import content_of
 
-    if name in DATA_SETS:
+    if content_of(name) is not None:
         raise ValueError("is the name of a data set that comes with Triptych: choose another one")
     return name
 

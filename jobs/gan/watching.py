@@ -1,6 +1,5 @@
 """What is looked at while a GAN trains: pictures from the same latents, and how good they are by now."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,17 +10,16 @@ from jobs.context import JobContext
 from jobs.datasets.images import Array, ImageSet
 from jobs.errors import BadInput, Diverged
 from jobs.gan.generate import BATCH, draw, draw_latents
-from jobs.gan.judge import Judge
-from jobs.gan.spec import TrainGan
+from jobs.gan.measures.judge import Judge
+from jobs.gan.spec import TrainGan, looks_every, pictures_every
 from jobs.pictures import gif, grid
+from jobs.training.extending import Every
 
-#: Pictures, and looks, of a training in all, unless the spec says otherwise.
-PICTURES, LOOKS = 15, 8
 #: Fewer images say nothing about a distribution, and are not judged by.
 FEWEST = 40
 #: Images in a picture.
 GRID = 64
-#: The name of what a look comes to.
+#: The name of the metric that a look computes.
 DISTANCE = "frechet_distance"
 #: Less variety than this share of the real images' means that all samples are alike.
 COLLAPSED = 0.02
@@ -42,6 +40,9 @@ class Watch:
         classes: of a conditional GAN, else 0.
         epochs: of the training.
         context: of the running job.
+
+    Attributes:
+        every: at which epochs it looks and draws, besides the last.
     """
 
     spec: TrainGan
@@ -50,6 +51,7 @@ class Watch:
     classes: int
     epochs: int
     context: JobContext
+    every: Every = field(init=False)
     judge: Judge | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -60,16 +62,16 @@ class Watch:
             Stopped: asked to stop meanwhile.
         """
         self._latents = draw_latents(self.spec.seed, GRID, self.spec.latent_dim)
-        self._picture_every = self.spec.sample_every or math.ceil(self.epochs / PICTURES)
-        self._look_every = looks_every(self.spec, self.epochs)
+        look_every = looks_every(self.spec, self.epochs)
         if len(self.data) < FEWEST:
-            self._look_every = 0
+            look_every = 0
             if self.spec.on_divergence == "rollback":
                 raise BadInput(
                     f"the data set {self.spec.dataset!r} has {len(self.data)} images, and to find the best "
                     f"weights, which on_divergence='rollback' goes back to, takes {FEWEST}; leave it out"
                 )
-        if self._look_every:
+        self.every = Every(judge=look_every, sample=pictures_every(self.spec, self.epochs))
+        if look_every:
             self.judge = Judge(self.data, self.context, self.spec.seed)
 
     @property
@@ -84,9 +86,9 @@ class Watch:
             Diverged: all images are alike.
         """
         last = epoch == self.epochs
-        if epoch % self._picture_every == 0 or last:
+        if self.every.samples(epoch) or last:
             self.context.save_sample(step, self.picture())
-        if self.judge is None or not (epoch % self._look_every == 0 or last):
+        if self.judge is None or not (self.every.judges(epoch) or last):
             return None
         look = self.judge.look(self._drawn(self.judge.count))
         begins = epoch <= BEGINNING * self.epochs or step < BEGINNING_STEPS
@@ -117,10 +119,3 @@ class Watch:
 
     def _labels(self, count: int) -> Array | None:
         return np.arange(count) % self.classes if self.classes else None
-
-
-def looks_every(spec: TrainGan, epochs: int) -> int:
-    """Epochs between two looks; 0 for none, as of the small dense GAN, for which they would take longest."""
-    if spec.judge_every is None:
-        return 0 if spec.architecture == "mlp" else math.ceil(epochs / LOOKS)
-    return spec.judge_every

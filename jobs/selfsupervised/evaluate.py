@@ -8,9 +8,11 @@ import numpy as np
 from jobs.context import JobContext, Progress
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
+from jobs.pictures.lettering import lettering, verbatim
 from jobs.selfsupervised.fitting import fitted
-from jobs.selfsupervised.learner import Array, Learner
-from jobs.selfsupervised.methods import load
+from jobs.selfsupervised.methods.building import load
+from jobs.selfsupervised.methods.learner import Learner
+from jobs.selfsupervised.networks.shapes import Array
 from jobs.selfsupervised.probes import (
     Components,
     effective_rank,
@@ -24,6 +26,8 @@ from jobs.selfsupervised.spec import EvaluateEmbeddings, EvaluationResult
 SHARES = (0.01, 0.1, 1.0)
 #: Points on a map: more of them hide each other, and t-SNE takes minutes.
 POINTS = 2_000
+#: Classes on a map: more colours are not to be told apart.
+CLASSES = 20
 
 Representations = dict[str, tuple[Array, Array]]  #: of the training rows and of the test rows, by name
 
@@ -106,15 +110,27 @@ def draw_map(embeddings: Array, data: ImageSet, order: Array, spec: EvaluateEmbe
         axes.scatter(points[:, 0], points[:, 1], s=6)
     else:
         labels = data.labels[order[: len(points)]]
-        for number, name in enumerate(data.class_names[:20]):
+        names = lettering(data.class_names[:CLASSES])
+        for number in range(len(names.labels)):
             of_class = points[labels == number]
-            axes.scatter(of_class[:, 0], of_class[:, 1], s=6, label=name)
-        axes.legend(markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axes.set(xticks=[], yticks=[], title=f"embeddings of {spec.dataset}, {spec.map}")
+            axes.scatter(of_class[:, 0], of_class[:, 1], s=6, label=f"class {number}")
+        legend = axes.legend(markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        # Only now: Matplotlib leaves out of a legend what begins with "_".
+        for text, label in zip(legend.get_texts(), names.labels, strict=True):
+            text.set(text=label, family=names.fonts)
+        axes.set_xlabel(_left_out(data, names.remark))
+    axes.set(xticks=[], yticks=[], title=verbatim(f"embeddings of {spec.dataset}, {spec.map}"))
     file = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(file, format="png")
     return file.getvalue()
+
+
+def _left_out(data: ImageSet, remark: str) -> str:
+    """What a map does not show of the classes."""
+    more = len(data.class_names) - CLASSES
+    hidden = f"the images of {more} more classes are not drawn" if more > 0 else ""
+    return "\n".join(filter(None, (hidden, remark)))
 
 
 def laid_out(embeddings: Array, spec: EvaluateEmbeddings) -> Array:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jobs.errors import BadInput
-from jobs.selfsupervised.learner import Array, Shape
+from jobs.selfsupervised.networks.shapes import Array, Shape
 
 #: How bright red, green and blue look: ITU-R BT.601, as Pillow has it.
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])

@@ -6,7 +6,7 @@ from jobs.context import JobContext, Progress
 from jobs.errors import BadInput
 from jobs.pictures import grid
 from jobs.selfsupervised.fitting import fitted
-from jobs.selfsupervised.methods import load
+from jobs.selfsupervised.methods.building import load
 from jobs.selfsupervised.spec import ReconstructImages, ReconstructionResult
 
 #: More columns than this are no picture any more; the `.npz` has them all.

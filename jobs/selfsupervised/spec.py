@@ -1,13 +1,19 @@
 """What a self-supervised job computes, and what it leaves."""
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
+from jobs.extending.specs import TrainingSpec
 from jobs.names import DataSetName, JobField, JobName
-from jobs.selfsupervised.recipes import Method
+from jobs.selfsupervised.methods.recipes import RECIPES, Method
 from jobs.spec import JobResult, JobSpec
+
+#: Pictures of a training in all, unless the spec says otherwise.
+PICTURES = 15
 
 Network = Literal["dense", "convolutional"]
 Map = Literal["tsne", "pca"]
@@ -20,7 +26,7 @@ IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
 
 
 class TrainingResult(JobResult):
-    """What a self-supervised training has come to."""
+    """The result of a self-supervised training."""
 
     steps: int = Field(description="training steps")
     epochs: int = Field(description="passes over the training rows")
@@ -32,18 +38,22 @@ class TrainingResult(JobResult):
     )
     seconds: float = Field(description="training time of the last attempt")
     steps_per_second: float = Field(description="of the last attempt")
+    rows_repeated: int = Field(
+        default=0, description="rows used twice per epoch to fill the last batch, different ones in each"
+    )
+    rows_left_out: int = Field(default=0, description="rows left out per epoch, different ones in each")
     state_sha256: str = Field(description="digest of the final state; equal for equal specs, bit for bit")
 
 
 class EmbeddingsResult(JobResult):
-    """What an encoding has come to."""
+    """The result of an encoding."""
 
     count: int = Field(description="images encoded")
     embedding_dim: int = Field(description="numbers in an image's embedding")
 
 
 class ReconstructionResult(JobResult):
-    """What a reconstruction has come to."""
+    """The result of a reconstruction."""
 
     count: int = Field(description="images reconstructed")
     mean_squared_error: float = Field(description="mean over pixels, which count from 0 to 1")
@@ -66,15 +76,17 @@ class EvaluationResult(JobResult):
     tested: int = Field(description="rows that accuracy and error were measured on")
 
 
-class TrainSelfSupervised(JobSpec[TrainingResult], kind="selfsupervised.train"):
+class TrainSelfSupervised(TrainingSpec[TrainingResult], kind="selfsupervised.train"):
     """Learns embeddings of images without their labels."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.train")
 
     dataset: DataSetName = Field(
-        default="mnist-5k", description="a named data set of images, or one of your own"
+        default="mnist-5k", description="a built-in data set of images, or one that you uploaded"
     )
-    method: Method = Field(default="autoencoder", description="what the images are asked")
+    method: Method = Field(
+        default="autoencoder", description="the pretext task: what the network learns to predict"
+    )
     network: Network = Field(default="dense", description="the autoencoder's layers")
     units: Widths = Field(
         default=(), description="widths of the dense autoencoder's hidden layers on either side of the code"
@@ -92,9 +104,15 @@ class TrainSelfSupervised(JobSpec[TrainingResult], kind="selfsupervised.train"):
     denoise: float = Field(
         default=0.0, ge=0, le=2, description="autoencoder: deviation of the noise on its input, pixels 0 to 1"
     )
-    variational: bool = Field(default=False, description="autoencoder: codes are drawn, and kept near normal")
+    variational: bool = Field(
+        default=False,
+        description="autoencoder: variational, with codes drawn from a learned normal distribution",
+    )
     beta: float = Field(
-        default=1.0, ge=0, le=1000, description="variational: weight of the codes' distance from normal"
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="variational: weight of the Kullback-Leibler divergence from the standard normal",
     )
     patch: int | None = Field(
         default=None,
@@ -102,17 +120,24 @@ class TrainSelfSupervised(JobSpec[TrainingResult], kind="selfsupervised.train"):
         le=64,
         description="masked: side of a patch in pixels; by default 1/8 of the image's",
     )
-    mask_ratio: float = Field(default=0.75, gt=0, lt=1, description="masked: share of the patches unseen")
+    mask_ratio: float = Field(
+        default=0.75, gt=0, lt=1, description="masked: share of the patches that are hidden"
+    )
     depth: int = Field(default=4, ge=1, le=48, description="masked: transformer blocks of the encoder")
-    temperature: float = Field(default=0.5, gt=0, le=10, description="contrastive: of the similarities")
+    temperature: float = Field(
+        default=0.5, gt=0, le=10, description="contrastive: temperature of the similarities"
+    )
     projection_dim: int = Field(
-        default=128, ge=2, le=8192, description="contrastive, vicreg: numbers that the loss compares"
+        default=128,
+        ge=2,
+        le=8192,
+        description="contrastive, vicreg: width of the projection that the loss compares",
     )
     augment: float = Field(
         default=1.0,
         ge=0,
         le=2,
-        description="contrastive, vicreg: strength of the random changes to each view",
+        description="contrastive, vicreg: strength of the random augmentations of each view",
     )
     flip: bool | None = Field(
         default=None,
@@ -128,13 +153,13 @@ class TrainSelfSupervised(JobSpec[TrainingResult], kind="selfsupervised.train"):
         default=None,
         ge=1,
         le=8192,
-        description="images a step, by default 256, masked 64; fewer training rows are one batch",
+        description="images per step, by default 256, masked 64; fewer training rows are one batch",
     )
     learning_rate: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="Adam's step size, at its highest; by default 0.001, masked 0.002",
+        description="Adam's peak learning rate; by default 0.001, masked 0.002",
     )
     validation: float = Field(
         default=0.1, ge=0, description="rows that are never trained on: a share below 1, or a number of rows"
@@ -143,7 +168,9 @@ class TrainSelfSupervised(JobSpec[TrainingResult], kind="selfsupervised.train"):
         default="random", description="which rows these are: drawn by the seed, or the last of the data set"
     )
     judge_every: int | None = Field(
-        default=None, ge=1, description="epochs between judgements; by default as often as costs little"
+        default=None,
+        ge=1,
+        description="epochs between evaluations on the held-out rows; by default as often as costs little",
     )
     sample_every: int | None = Field(
         default=None, ge=1, description="epochs between sample pictures; by default some 15 pictures a run"
@@ -171,14 +198,33 @@ class TrainSelfSupervised(JobSpec[TrainingResult], kind="selfsupervised.train"):
             )
         return self
 
+    def depends_on_epochs(self) -> str | None:
+        """See `TrainingSpec.depends_on_epochs`."""
+        if RECIPES[self.method].warms_up:
+            return f"the learning rate of the method {self.method!r} rises and falls over all steps"
+        return None
+
+    def intervals(self, epochs: int) -> Mapping[str, int]:
+        """See `TrainingSpec.intervals`."""
+        return {"sample_every": pictures_every(self, epochs)}
+
+
+def pictures_every(spec: TrainSelfSupervised, epochs: int) -> int:
+    """Epochs between two samples."""
+    return spec.sample_every or math.ceil(epochs / PICTURES)
+
 
 class EncodeImages(JobSpec[EmbeddingsResult], kind="selfsupervised.encode"):
     """Writes the embedding of every image of a data set."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.encode")
+    reuses_runner: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     model: TrainedModel = Field(description="a finished selfsupervised.train job")
-    dataset: DataSetName = Field(default="mnist-5k", description="a named data set, or pictures of your own")
+    dataset: DataSetName = Field(
+        default="mnist-5k", description="a built-in data set, or one that you uploaded"
+    )
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while encoding"
     )
@@ -188,9 +234,12 @@ class ReconstructImages(JobSpec[ReconstructionResult], kind="selfsupervised.reco
     """Draws images over what an autoencoder or a masked model makes of them."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.reconstruct")
+    reuses_runner: ClassVar[bool] = True
 
     model: TrainedModel = Field(description="a finished selfsupervised.train job")
-    dataset: DataSetName = Field(default="mnist-5k", description="a named data set, or pictures of your own")
+    dataset: DataSetName = Field(
+        default="mnist-5k", description="a built-in data set, or one that you uploaded"
+    )
     count: int = Field(default=10, ge=1, le=10_000, description="images to reconstruct, drawn by the seed")
 
 
@@ -200,7 +249,9 @@ class EvaluateEmbeddings(JobSpec[EvaluationResult], kind="selfsupervised.evaluat
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.evaluate")
 
     model: TrainedModel = Field(description="a finished selfsupervised.train job")
-    dataset: DataSetName = Field(default="mnist-5k", description="a named data set, or pictures of your own")
+    dataset: DataSetName = Field(
+        default="mnist-5k", description="a built-in data set, or one that you uploaded"
+    )
     rows: int = Field(
         default=10_000, ge=2, le=100_000, description="at most so many rows are looked at, drawn by the seed"
     )

@@ -3,7 +3,8 @@
 import numpy as np
 
 from jobs.pictures import grid
-from jobs.selfsupervised.learner import Array, Learner
+from jobs.selfsupervised.methods.learner import Learner
+from jobs.selfsupervised.networks.shapes import Array
 from jobs.selfsupervised.probes import unit
 
 #: Examples in a row of a strip.

@@ -9,14 +9,15 @@ from jobs.context import JobContext
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 from jobs.pictures import curves
-from jobs.selfsupervised.learner import Array, Learner
-from jobs.selfsupervised.methods import WEIGHTS, build, to_bytes
+from jobs.selfsupervised.methods.building import WEIGHTS, build, to_bytes
+from jobs.selfsupervised.methods.learner import Learner
+from jobs.selfsupervised.networks.shapes import Array
 from jobs.selfsupervised.probes import knn_accuracy
-from jobs.selfsupervised.spec import TrainingResult, TrainSelfSupervised
+from jobs.selfsupervised.spec import TrainingResult, TrainSelfSupervised, pictures_every
 from jobs.selfsupervised.strips import EXAMPLES, strip
-from jobs.training import train
+from jobs.training import Every, Start, train
+from jobs.training.rows import Selection
 
-PICTURES = 15
 #: Rows that vote, and rows that are asked about, at an epoch's end.
 JUDGED = 1_000
 #: Steps between looks at a model that XLA compiles: such a step takes a millisecond, a look some dozens.
@@ -35,24 +36,25 @@ def run(spec: TrainSelfSupervised, context: JobContext) -> TrainingResult:
     model = build(spec, data.shape)
     rows, held_out = split(spec, len(data), model.fewest)
     batch_size = min(model.recipe.batch_size, len(rows))
-    steps_per_epoch = len(rows) // batch_size
-    epochs = model.recipe.epochs or math.ceil(model.recipe.steps / steps_per_epoch)
-    model.prepare(epochs * steps_per_epoch)
-    sample_every = spec.sample_every or math.ceil(epochs / PICTURES)
+    start = Start.of(context, spec)
+    passes = start.passes(len(rows), batch_size)
+    epochs = model.recipe.epochs or math.ceil(model.recipe.steps / passes.steps)
+    model.prepare(epochs * passes.steps)
     look_every = STEPS_BETWEEN_LOOKS if model.jit else model.recipe.look_every
-    judge_every = spec.judge_every or math.ceil(look_every / steps_per_epoch)
-    judge = Judge(model, data, rows, held_out)
+    judge_every = spec.judge_every or math.ceil(look_every / passes.steps)
+    every = Every(judge=judge_every, sample=pictures_every(spec, epochs))
+    judge = Judge(model, data, rows, held_out, start)
     examples = data.images[(held_out if len(held_out) else rows)[:EXAMPLES]]
     gallery = data.images[rows[-JUDGED:]]
 
     def at_epoch_end(epoch: int, step: int) -> Mapping[str, float] | None:
-        if epoch % sample_every == 0 or epoch == epochs:
+        if every.samples(epoch) or epoch == epochs:
             context.save_sample(step, strip(model, examples, gallery))
-        return judge.look() if epoch % judge_every == 0 or epoch == epochs else None
+        return judge.look() if every.judges(epoch) or epoch == epochs else None
 
     trained = train(
         model,
-        {"images": data.images[rows]},  # no labels
+        {"images": Selection(data.images, rows)},  # no labels
         spec,
         context,
         epochs=epochs,
@@ -61,6 +63,8 @@ def run(spec: TrainSelfSupervised, context: JobContext) -> TrainingResult:
         jit=model.jit,
         at_epoch_end=at_epoch_end,
         judged=judge.names,
+        start=start,
+        every=every,
     )
     context.save_artifact(WEIGHTS, to_bytes(model))
     context.save_artifact("strip.png", strip(model, examples, gallery))
@@ -77,6 +81,8 @@ def run(spec: TrainSelfSupervised, context: JobContext) -> TrainingResult:
         knn_accuracy=last(trained.judged, "knn_accuracy"),
         seconds=trained.seconds,
         steps_per_second=trained.steps_per_second,
+        rows_repeated=passes.repeated,
+        rows_left_out=passes.left_out,
         state_sha256=trained.state_sha256,
     )
 
@@ -111,11 +117,13 @@ class Judge:
         data: all of it.
         rows: what is trained on.
         held_out: what is not.
+        start: by which rules.
     """
 
-    def __init__(self, model: Learner, data: ImageSet, rows: Array, held_out: Array) -> None:
+    def __init__(self, model: Learner, data: ImageSet, rows: Array, held_out: Array, start: Start) -> None:
         self._model = model
-        self._held_out = data.images[held_out]
+        self._start = start
+        self._held_out = Selection(data.images, held_out)
         memory, queries = rows[:JUDGED], held_out[:JUDGED]
         if not len(queries):  # then rows that do not vote are asked about, though they were trained on
             queries = rows[len(memory) :][:JUDGED]
@@ -132,7 +140,7 @@ class Judge:
         """The metrics in `names`, from the model as it is."""
         found = {}
         if "validation_loss" in self.names:
-            found["validation_loss"] = self._model.validation_loss(self._held_out)
+            found["validation_loss"] = self._model.validation_loss(self._held_out, self._start)
         if "knn_accuracy" in self.names:
             found["knn_accuracy"] = knn_accuracy(
                 self._model.embed(self._memory),

@@ -1,21 +1,22 @@
 """The model and the texts that a job asks about."""
 
 import csv
-import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from jobs.context import JobContext
 from jobs.datasets import texts as text_sets
+from jobs.datasets.rows import Row, row_of_spec, rows
+from jobs.dividing.parts import Cuts, Part
 from jobs.errors import BadInput
-from jobs.pretrained import CONFIG, WEIGHTS
-from jobs.transformer.export import labels_of
-from jobs.transformer.hugging_face import FAMILIES
-from jobs.transformer.models import family_of
-from jobs.transformer.rows import Row, row_of, rows
+from jobs.pretrained.families import FAMILIES
+from jobs.pretrained.fields import config_of
+from jobs.pretrained.heads import classes_of
+from jobs.pretrained.tensors import Weights
+from jobs.transformer.bulk.engine import Choice
+from jobs.transformer.bulk.windows import ends
 from jobs.transformer.sources import checkpoint_of
 from jobs.transformer.uses import Asking, ClassifyTexts, EmbedTexts
 
@@ -26,26 +27,42 @@ class Rows:
     Args:
         spec: of the job.
         context: has the data set.
+        part: the rows up to its end are all there is.
 
     Attributes:
-        total: how many, to tell how far the job is.
+        first: the row to begin with.
+        end: the row after the last one, to tell how far the job is.
 
     Raises:
-        BadInput: the data set cannot be had here, or cannot be read.
+        BadInput: the data set cannot be loaded here, or cannot be read.
     """
 
-    def __init__(self, spec: ClassifyTexts | EmbedTexts, context: JobContext) -> None:
+    def __init__(
+        self, spec: ClassifyTexts | EmbedTexts, context: JobContext, part: Part | None = None
+    ) -> None:
         self._spec = spec
         self._path = text_sets.file_of(spec.dataset, context) if spec.dataset is not None else None
-        try:
-            self.total = len(spec.texts) if self._path is None else text_sets.count_of(self._path)
-        except (OSError, ValueError, csv.Error) as error:
-            raise BadInput(f"{spec.dataset!r} cannot be read: {error}") from error
+        self._part = part
+        self.first = part.first if part else 0
+        self.end = part.end if part else self._count()
 
     def __iter__(self) -> Iterator[Row]:
+        """All rows from the very first on: whoever begins later passes over them."""
+        found = (
+            map(row_of_spec, self._spec.texts)
+            if self._path is None
+            else rows(self._path, self._spec.text_column, self._spec.dataset)
+        )
+        # Without a part to the very end, wherever that is: the count is of another reader of CSV.
+        return islice(found, self._part.end) if self._part else found
+
+    def _count(self) -> int:
         if self._path is None:
-            return map(row_of, self._spec.texts)
-        return rows(self._path, self._spec.text_column)
+            return len(self._spec.texts)
+        try:
+            return text_sets.count_of(self._path)
+        except (OSError, ValueError, csv.Error) as error:
+            raise BadInput(f"{self._spec.dataset!r} cannot be read: {error}") from error
 
     def no_text(self, count: int) -> BadInput:
         """What to say if none of so many rows has a text."""
@@ -57,11 +74,17 @@ class Rows:
         )
 
 
+def cuts_of(spec: ClassifyTexts | EmbedTexts, context: JobContext, choice: Choice) -> Cuts:
+    """The windows of a job over texts: see `jobs.dividing.parts`."""
+    found = ends(Rows(spec, context), spec.max_length, spec.batch_size)
+    return Cuts(found, choices={"library": choice.library, "precision": choice.precision})
+
+
 def model_folder(spec: Asking[Any], context: JobContext) -> Path:
     """The folder of the checkpoint that a spec names, in Hugging Face's format.
 
     Raises:
-        BadInput: it cannot be had here; the text says what to do.
+        BadInput: it cannot be loaded here; the text says what to do.
     """
     return checkpoint_of(spec.model, spec.pretrained or "", context)
 
@@ -70,24 +93,9 @@ def class_names_of(folder: Path) -> tuple[str, ...]:
     """The classes of a checkpoint, by number.
 
     Raises:
-        BadInput: it tells none apart, or more or fewer than its config.json names.
+        BadInput: it tells none apart, or others than its config.json names, or computes no one class.
     """
-    head = list(FAMILIES[family_of(folder)].head)[-1] + ".weight"
-    try:
-        with safe_open(folder / WEIGHTS, framework="numpy") as file:
-            count = file.get_slice(head).get_shape()[0] if head in file.keys() else 0  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise BadInput(f"the weights of {folder.name} cannot be read ({error}); save them again") from error
-    if not count:
-        raise BadInput(
-            f"{folder.name} has no head that tells classes apart; fine-tune it first with "
-            "transformer.finetune, and give that job as 'model'"
-        )
-    # Two classes that have no names of their own are not in config.json.
-    names = labels_of(json.loads((folder / CONFIG).read_text())) or [f"LABEL_{n}" for n in range(count)]
-    if len(names) != count:
-        raise BadInput(
-            f"the head of {folder.name} has {count} outputs, and its config.json names {len(names)} classes; "
-            "mend its id2label"
-        )
-    return tuple(names)
+    config = config_of(folder)
+    family = FAMILIES[config["model_type"]]
+    shape = Weights(folder).shapes.get(list(family.head)[-1] + ".weight", (0,))
+    return classes_of(config, folder, family.architecture, shape[0])

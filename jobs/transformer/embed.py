@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from numpy.lib import format as npy
 
 from jobs.context import JobContext
 from jobs.datasets.images import EPOCH
-from jobs.transformer.asked import Rows, model_folder
-from jobs.transformer.bulk import Bulk
-from jobs.transformer.engine import Choice, embedding
-from jobs.transformer.models import load
-from jobs.transformer.tokens import Array, Tokenizer
+from jobs.dividing.parts import Cuts, Part, PartResult, Piece
+from jobs.pretrained.tokens import Array
+from jobs.transformer.asked import Rows, cuts_of
+from jobs.transformer.asking import embedder
+from jobs.transformer.bulk.engine import Choice
+from jobs.transformer.bulk.shards import Bulk
+from jobs.transformer.bulk.windows import Window, ahead, computed, windows
 from jobs.transformer.uses import EmbedTexts, TextEmbeddings
-from jobs.transformer.windows import Window, ahead, computed, windows
 
 #: Bytes of the embeddings that are in memory at once when they are put into one file.
 BLOCK = 2**22
@@ -43,32 +45,59 @@ def run(spec: EmbedTexts, context: JobContext) -> TextEmbeddings:
     It goes on from the windows whose result an earlier attempt has saved.
 
     Raises:
-        BadInput: the model or the texts cannot be had or used, or there is no text; the text says why.
+        BadInput: the model or the texts cannot be loaded or used, or there is no text; the text says why.
         Stopped: asked to stop; the checkpoint is saved.
     """
-    folder = model_folder(spec, context)
-    rows = Rows(spec, context)
-    tokenizer = Tokenizer(folder, spec.max_length)
-    choice = Choice.of("auto", spec.precision)
-    bulk = Bulk(spec, context, choice, rows.total, ".f32")
+    bulk, dim = _computed(spec, context, Rows(spec, context), Choice.of("auto", spec.precision))
+    return _whole(spec, context, bulk.shards, dim)
+
+
+def cuts(spec: EmbedTexts, context: JobContext) -> Cuts:
+    """See `jobs.dividing.parts`: between windows, all parts with the engine that is best here."""
+    return cuts_of(spec, context, Choice.of("auto", spec.precision))
+
+
+def compute(spec: EmbedTexts, context: JobContext, part: Part) -> PartResult:
+    """See `jobs.dividing.parts`: shards of the embeddings."""
+    choice = Choice.of(**part.choices)
+    bulk, dim = _computed(spec, context, Rows(spec, context, part), choice)
+    return bulk.part_result(dim=dim)
+
+
+def join(spec: EmbedTexts, context: JobContext, pieces: Sequence[Piece]) -> TextEmbeddings:
+    """See `jobs.dividing.parts`: the file of all shards."""
+    shards = [path for piece in pieces for path in piece.shards]
+    return _whole(spec, context, shards, int(pieces[0].facts["dim"]))
+
+
+def _computed(spec: EmbedTexts, context: JobContext, rows: Rows, choice: Choice) -> tuple[Bulk, int]:
+    """What is computed of all rows, and the numbers in an embedding."""
+    model = embedder(spec, spec.normalize, choice, context)
+    bulk = Bulk(spec, context, choice, rows.first, rows.end, ".f32", spec.checkpoint_seconds, model.said)
     bulk.resume()
-    loaded = load(folder, 2)  # a head of two classes, which has no part in it
-    dim = int(loaded.classifier.backbone.hidden_dim)
-    engine = embedding(loaded, spec.normalize, choice)
 
     def compute(first: int, go_on: Callable[[int], bool]) -> Iterator[tuple[Window, Array]]:
-        found = ahead(windows(rows, tokenizer, spec.batch_size, first))
-        return computed(engine, found, dim, go_on)
+        found = ahead(windows(rows, model.tokenizer, spec.batch_size, first))
+        return computed(model.engine, found, model.dim, go_on)
 
     bulk.run(compute, EmbeddingShard)
+    return bulk, model.dim
+
+
+def _whole(spec: EmbedTexts, context: JobContext, shards: Sequence[Path], dim: int) -> TextEmbeddings:
+    rows = sum(path.stat().st_size for path in shards) // (4 * dim)
     # Every embedding of a text has a number other than 0, as layer normalisation leaves none without.
-    unembedded = sum(int((~part.any(axis=1)).sum()) for part in _parts(bulk.shards, dim))
-    if unembedded == bulk.done:
-        raise rows.no_text(unembedded)
+    unembedded = sum(int((~part.any(axis=1)).sum()) for part in _parts(shards, dim))
+    if unembedded == rows:
+        raise Rows(spec, context).no_text(unembedded)
     path = context.folder / "embeddings.npz"
-    _save(path, bulk.shards, (bulk.done, dim))
+    _save(path, shards, (rows, dim))
     context.save_artifact(path.name, path)
-    return TextEmbeddings(count=bulk.done, embedding_dim=dim, unembedded=unembedded)
+    # Read once more: the embeddings say nothing of their texts.
+    remarks = Counter(row.remark for row in Rows(spec, context) if row.remark)
+    return TextEmbeddings(
+        count=rows, embedding_dim=dim, unembedded=unembedded, remarks=dict(sorted(remarks.items()))
+    )
 
 
 def _save(path: Path, shards: Sequence[Path], shape: tuple[int, int]) -> None:

@@ -6,17 +6,16 @@ import numpy as np
 
 from jobs.context import JobContext, Progress
 from jobs.datasets import texts as text_sets
+from jobs.datasets.rows import Row
 from jobs.errors import Stopped
-from jobs.transformer.asked import class_names_of, model_folder
-from jobs.transformer.charts import confusion_matrix, reliability_diagram
-from jobs.transformer.engine import Choice, classifying
+from jobs.pretrained.tokens import Array
+from jobs.transformer.asking import Classifier, classifier
+from jobs.transformer.bulk.engine import Choice
+from jobs.transformer.bulk.windows import ahead, computed, windows
+from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
+from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of
 from jobs.transformer.labelled import Labelled, for_classes, of_file
-from jobs.transformer.models import Loaded, load
-from jobs.transformer.rows import Row
-from jobs.transformer.scores import probabilities_of, reliability, scores_of
-from jobs.transformer.tokens import Array, Tokenizer
 from jobs.transformer.uses import EvaluateClassifier, TextEvaluation
-from jobs.transformer.windows import ahead, computed, windows
 
 
 def run(spec: EvaluateClassifier, context: JobContext) -> TextEvaluation:
@@ -26,17 +25,15 @@ def run(spec: EvaluateClassifier, context: JobContext) -> TextEvaluation:
         BadInput: the model has no head, or the file no rows that it can be measured on.
         Stopped: asked to stop; it begins anew then, as nothing takes long.
     """
-    folder = model_folder(spec, context)
-    class_names = class_names_of(folder)
-    loaded = load(folder, len(class_names))
-    tokenizer = Tokenizer(folder, spec.max_length)
+    model = classifier(spec, Choice.of(precision=spec.precision), context)
+    class_names = model.names
     name = spec.dataset or ""
     path = text_sets.file_of(name, context)
     labelled = of_file(path, name, spec.text_column, spec.label_column, spec.unlabelled)
     data = for_classes(labelled, name, spec.unknown, class_names)
-    logits = _logits(spec, loaded, tokenizer, data, context)
+    logits = _logits(spec, model, data, context)
     scores = scores_of(logits, data.labels, class_names)
-    result = TextEvaluation(scores=scores, left_out=dict(data.left_out))
+    result = TextEvaluation(scores=scores, left_out=dict(data.left_out), notes=list(data.notes))
     matrix = confusion_matrix(np.array(scores.confusion), class_names, f"{scores.rows:,} texts of {name}")
     diagram = reliability_diagram(*reliability(probabilities_of(logits), data.labels))
     context.save_artifact("confusion.png", matrix)
@@ -45,9 +42,7 @@ def run(spec: EvaluateClassifier, context: JobContext) -> TextEvaluation:
     return result
 
 
-def _logits(
-    spec: EvaluateClassifier, loaded: Loaded, tokenizer: Tokenizer, data: Labelled, context: JobContext
-) -> Array:
+def _logits(spec: EvaluateClassifier, model: Classifier, data: Labelled, context: JobContext) -> Array:
     """Of all texts, float32 (texts, classes)."""
     total, reason = len(data.texts), None
 
@@ -57,9 +52,8 @@ def _logits(
         reason = context.should_stop() if done < total else None
         return reason is None
 
-    engine = classifying(loaded, Choice.of(precision=spec.precision))
-    found = ahead(windows(map(Row, data.texts), tokenizer, spec.batch_size))
-    logits = [part for _, part in computed(engine, found, len(data.class_names), go_on)]
+    found = ahead(windows(map(Row, data.texts), model.tokenizer, spec.batch_size))
+    logits = [part for _, part in computed(model.engine, found, len(data.class_names), go_on)]
     if reason is not None:
         raise Stopped(f"stopped before the last of {total} texts: {reason}")
     return np.concatenate(logits)

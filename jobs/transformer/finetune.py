@@ -5,25 +5,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jobs.best import Best
 from jobs.context import JobContext
 from jobs.datasets import texts as text_sets
 from jobs.errors import BadInput
-from jobs.pace import Pace
 from jobs.pictures import curves
-from jobs.state import restore
-from jobs.training import Trained, train
-from jobs.transformer.charts import confusion_matrix, reliability_diagram
+from jobs.pretrained.models import load
+from jobs.pretrained.tokens import Array, Tokenizer
+from jobs.training import Start, Trained, train
+from jobs.training.best import Best
+from jobs.training.pace import Pace
+from jobs.training.state import restore
+from jobs.transformer.encoder.lengths import ByLength
 from jobs.transformer.finetuning import FineTuning, class_weights
+from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
+from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of
+from jobs.transformer.judging.splits import Parts, drawn, split
 from jobs.transformer.labelled import Labelled, of_file, of_texts
 from jobs.transformer.leaving import leave_model
-from jobs.transformer.lengths import ByLength
-from jobs.transformer.models import load
-from jobs.transformer.parts import Parts, drawn, split
-from jobs.transformer.scores import probabilities_of, reliability, scores_of
 from jobs.transformer.sources import checkpoint_of
 from jobs.transformer.spec import DEFAULT_PRETRAINED, FineTune, FineTuneResult, Scores
-from jobs.transformer.tokens import Array, Tokenizer
 
 #: What `metric` in the spec is among the judgements of an epoch, and which direction is better.
 BEST = {
@@ -38,22 +38,24 @@ def run(spec: FineTune, context: JobContext) -> FineTuneResult:
     """Trains, and saves `model/` (a Hugging Face folder), `classifier.keras`, `metrics.json` and charts.
 
     Raises:
-        BadInput: the checkpoint or the texts cannot be had, or are not fit for it; the text says why.
+        BadInput: the checkpoint or the texts cannot be loaded, or are not fit for it; the text says why.
         Diverged: a loss is not finite.
         Stopped: asked to stop; the checkpoint is saved.
     """
     folder = checkpoint_of(spec.model, spec.pretrained or DEFAULT_PRETRAINED, context)
-    tokenizer = Tokenizer(folder, spec.max_length)
+    start = Start.of(context, spec)
+    tokenizer = Tokenizer(folder, spec.max_length, as_before=start.rules < 2)
     data = texts_of(spec, context)
     parts = split(data.labels, spec.seed, spec.validation, spec.test, len(data.class_names))
-    loaded = load(folder, len(data.class_names), spec.seed)
+    loaded = load(folder, len(data.class_names), spec.seed, as_before=start.rules < 2)
     tokens, lengths = tokenizer.cached(data.texts, data.digest, context)
     starts = (np.cumsum(lengths, dtype=np.int64) - lengths).astype(np.int32)
-    batch_size = rows_of_a_step(spec, len(parts.train))
-    steps_per_epoch = len(parts.train) // batch_size
+    batch_size = rows_of_a_step(spec, len(parts.train), start)
+    passes = start.passes(len(parts.train), batch_size)
     weights = class_weights(spec.class_weights, data.labels[parts.train], len(data.class_names))
-    steps = spec.epochs * steps_per_epoch
-    model = FineTuning(spec, loaded, tokens, tokenizer.pad, weights, steps)
+    model = FineTuning(
+        spec, loaded, tokens, tokenizer.pad, weights, spec.epochs * passes.steps, by_batch=start.rules < 2
+    )
 
     def scores(rows: Array) -> tuple[Scores, Array]:
         logits = model.predicted(starts[rows], lengths[rows], batch_size)
@@ -81,7 +83,8 @@ def run(spec: FineTune, context: JobContext) -> FineTuneResult:
         judged=JUDGED if len(parts.validation) else (),
         best=BEST[spec.metric] if len(parts.validation) else None,
         patience=spec.patience if len(parts.validation) else None,
-        order=ByLength(lengths[parts.train], batch_size),
+        order=ByLength(lengths[parts.train], passes),
+        start=start,
     )
     if trained.best is not None:
         restore(model, trained.best)
@@ -92,20 +95,23 @@ def run(spec: FineTune, context: JobContext) -> FineTuneResult:
         _draw_test(test, logits, data, parts, context)
     elif validation:
         _draw_confusion(validation, data, context)
-    epochs = math.ceil(trained.steps / steps_per_epoch)
+    epochs = math.ceil(trained.steps / passes.steps)
     result = FineTuneResult(
         class_names=list(data.class_names),
         rows={part: len(getattr(parts, part)) for part in ("train", "validation", "test")},
         left_out=dict(data.left_out),
+        notes=list(data.notes),
         steps=trained.steps,
         epochs=epochs,
-        best_epoch=trained.best_step // steps_per_epoch if trained.best_step else None,
+        best_epoch=trained.best_step // passes.steps if trained.best_step else None,
         loss=float(trained.history["loss"][epochs - 1]),
         validation=validation,
         test=test,
         seconds=trained.seconds,
         examples_per_second=trained.steps_per_second * batch_size,
         precision=model.precision,
+        rows_repeated=passes.repeated,
+        rows_left_out=passes.left_out,
         state_sha256=trained.state_sha256,
     )
     _draw_curves(trained, epochs, context)
@@ -117,7 +123,7 @@ def texts_of(spec: FineTune, context: JobContext) -> Labelled:
     """The texts to work with: those of the spec, or the rows drawn from its data set.
 
     Raises:
-        BadInput: they cannot be had, are of one class, or fewer than asked for.
+        BadInput: they cannot be loaded, are of one class, or fewer than asked for.
     """
     if spec.texts:
         found = of_texts(spec.texts, spec.labels)
@@ -131,7 +137,7 @@ def texts_of(spec: FineTune, context: JobContext) -> Labelled:
         )
     rows = drawn(found.labels, spec.seed, spec.rows, spec.balanced, found.class_names)
     chosen = Labelled(
-        [found.texts[row] for row in rows], found.labels[rows], found.class_names, found.left_out
+        [found.texts[row] for row in rows], found.labels[rows], found.class_names, found.left_out, found.notes
     )
     if len(missing := set(range(len(found.class_names))) - set(chosen.labels.tolist())):
         names = ", ".join(found.class_names[number] for number in sorted(missing))
@@ -142,14 +148,17 @@ def texts_of(spec: FineTune, context: JobContext) -> Labelled:
     return chosen
 
 
-def rows_of_a_step(spec: FineTune, count: int) -> int:
-    """Texts of an update: the batch size, or all there are, in a multiple of the parts they are cut into."""
+def rows_of_a_step(spec: FineTune, count: int, start: Start) -> int:
+    """Texts of an update: the batch size, or all there are, in a multiple of the parts they are cut into.
+
+    By the first rules rows are left out for that, by the second ones some come twice.
+    """
     rows = min(spec.batch_size, count)
     if rows < spec.accumulate:
         raise BadInput(
             f"accumulate is {spec.accumulate}, and there are {count} rows to train on; choose {count} or less"
         )
-    return rows - rows % spec.accumulate
+    return rows - rows % spec.accumulate if start.rules < 2 else rows + -rows % spec.accumulate
 
 
 def _draw_test(test: Scores, logits: Array, data: Labelled, parts: Parts, context: JobContext) -> None:

@@ -8,16 +8,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from jobs import machine
 from jobs.errors import BadInput
-from jobs.training import Batch, Chunk, Trainable
-from jobs.transformer.adamw import AdamW
-from jobs.transformer.encoder import logits_of
-from jobs.transformer.hugging_face import blocks_of
-from jobs.transformer.lengths import batches_of, width_of
-from jobs.transformer.models import Loaded
+from jobs.pretrained.families import blocks_of
+from jobs.pretrained.models import Loaded
+from jobs.pretrained.tokens import Array
+from jobs.training import Batch, Chunk, Trainable, machine
+from jobs.training.rows import Block
+from jobs.transformer.encoder.adamw import AdamW
+from jobs.transformer.encoder.forward import logits_of
+from jobs.transformer.encoder.lengths import batches_of, width_of
 from jobs.transformer.spec import FineTune
-from jobs.transformer.tokens import Array
 
 
 class FineTuning(Trainable):
@@ -28,12 +28,22 @@ class FineTuning(Trainable):
         loaded: the checkpoint.
         tokens: of all texts, one after the other, int32 (tokens,).
         pad: the token that fills short texts up.
-        weights: of each class in the loss, float32 (classes,).
+        weights: of each class in the loss, float32 (classes,), 1 in the mean over all rows.
         steps: of the whole training.
+        by_batch: whether the loss of a batch is divided by the sum of its own weights, so that a batch of
+            one class does not notice them; as trainings by the first rules have it (`training.passes`).
     """
 
     def __init__(
-        self, spec: FineTune, loaded: Loaded, tokens: Array, pad: int, weights: Array, steps: int
+        self,
+        spec: FineTune,
+        loaded: Loaded,
+        tokens: Array,
+        pad: int,
+        weights: Array,
+        steps: int,
+        *,
+        by_batch: bool = False,
     ) -> None:
         super().__init__(("loss", "accuracy"), name="finetuning")
         self.spec = spec
@@ -44,6 +54,7 @@ class FineTuning(Trainable):
         self._tokens = tf.constant(np.append(tokens, np.int32(pad)))
         self._pad = pad
         self._class_weights = tf.constant(weights)
+        self._by_batch = by_batch
         self._steps = steps
         self._warmup = math.ceil(spec.warmup * steps)
         self._seed = spec.seed
@@ -58,10 +69,10 @@ class FineTuning(Trainable):
         """See `Trainable.about`."""
         return {"precision": self.precision}
 
-    def train_step(self, chunk: Chunk) -> dict[str, tf.Tensor]:
+    def train_step(self, chunk: Chunk, block: Block | None = None) -> dict[str, tf.Tensor]:
         """Does one step, however long the chunk: it takes so long that a loop in the graph saves nothing."""
         order, first, _ = chunk
-        return self.entered(self.stepped(order, first, self.sums.value), first + 1)
+        return self.entered(self.stepped(order, first, self.sums.value, block), first + 1)
 
     def one_step(self, batch: Batch, step: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """One update of the weights.
@@ -72,7 +83,8 @@ class FineTuning(Trainable):
         """
         weights = self.classifier.trainable_variables
         share = tf.gather(self._class_weights, batch["labels"])
-        share /= tf.reduce_sum(share)  # (batch,)
+        rows = tf.cast(tf.size(share), tf.float32)
+        share /= tf.reduce_sum(share) if self._by_batch else rows  # (batch,)
         parts = [tf.split(each, self.spec.accumulate) for each in (batch["starts"], batch["lengths"])]
         labels, shares = (tf.split(each, self.spec.accumulate) for each in (batch["labels"], share))
         loss, right = tf.constant(0.0), tf.constant(0.0)
@@ -90,7 +102,7 @@ class FineTuning(Trainable):
             hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels[number]
             right += tf.reduce_sum(tf.cast(hits, tf.float32))
         self.adamw.update(gradients, self.share(step))
-        return {"loss": loss, "accuracy": right / tf.cast(tf.shape(batch["labels"])[0], tf.float32)}
+        return {"loss": loss, "accuracy": right / rows}
 
     def share(self, step: tf.Tensor) -> tf.Tensor:
         """Of the learning rate in a step, float32 (): it rises over the warm-up, then falls as asked."""
@@ -128,7 +140,7 @@ class FineTuning(Trainable):
         logits: Array = np.concatenate(found)[np.argsort(np.concatenate(order), kind="stable")]
         return logits
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)] * 2)
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)] * 2, autograph=False)
     def _predict(self, starts: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         return self.logits(starts, lengths, None)
 

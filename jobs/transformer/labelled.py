@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
+from jobs.datasets.readable import REPLACEMENT
+from jobs.datasets.rows import Row, row_of_spec, rows
 from jobs.errors import BadInput
-from jobs.transformer.rows import Row, row_of, rows
-from jobs.transformer.tokens import Array
+from jobs.pretrained.tokens import Array
+from jobs.transformer.spelling import as_named, unified
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class Labelled:
         labels: int32 (texts,), the number of each text's class.
         class_names: by number.
         left_out: rows that are not among the texts, by the reason.
+        notes: what was changed or taken for something, in numbers.
     """
 
     texts: list[str]
     labels: Array
     class_names: tuple[str, ...]
     left_out: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -53,8 +57,8 @@ def of_file(path: Path, name: str, text_column: str, label_column: str, unlabell
     Raises:
         BadInput: no such column, no row of use, or one without a label that is not to be skipped.
     """
-    pairs = zip(rows(path, text_column), rows(path, label_column), strict=True)
-    return numbered(*_collected(pairs, name, label_column, unlabelled))
+    pairs = zip(rows(path, text_column, name), rows(path, label_column, name), strict=True)
+    return _unified(*_collected(pairs, name, label_column, unlabelled))
 
 
 def for_classes(data: Labelled, name: str, unknown: str, classes: Sequence[str]) -> Labelled:
@@ -69,7 +73,8 @@ def for_classes(data: Labelled, name: str, unknown: str, classes: Sequence[str])
     Raises:
         BadInput: a label that is not to be skipped, or no text with another one.
     """
-    labels = [data.class_names[number] for number in data.labels]
+    names = as_named(data.class_names, classes)
+    labels = [names[number] for number in data.labels]
     strange = Counter(label for label in labels if label not in classes)
     if strange and (unknown == "refuse" or len(strange) == len(data.class_names)):
         named = ", ".join(f"{label!r} ({count} rows)" for label, count in strange.most_common(5))
@@ -79,7 +84,8 @@ def for_classes(data: Labelled, name: str, unknown: str, classes: Sequence[str])
         )
     kept = [(text, label) for text, label in zip(data.texts, labels, strict=True) if label in classes]
     left_out = {**data.left_out, **{f"unknown label: {label}": count for label, count in strange.items()}}
-    return numbered([text for text, _ in kept], [label for _, label in kept], left_out, tuple(classes))
+    found = numbered([text for text, _ in kept], [label for _, label in kept], left_out, tuple(classes))
+    return replace(found, notes=data.notes)
 
 
 def of_texts(texts: tuple[str, ...], labels: tuple[str, ...]) -> Labelled:
@@ -88,8 +94,8 @@ def of_texts(texts: tuple[str, ...], labels: tuple[str, ...]) -> Labelled:
     Raises:
         BadInput: a text or a label is empty.
     """
-    pairs = ((row_of(text), row_of(label)) for text, label in zip(texts, labels, strict=True))
-    return numbered(*_collected(pairs, "texts", "labels", "refuse"))
+    pairs = ((row_of_spec(text), row_of_spec(label)) for text, label in zip(texts, labels, strict=True))
+    return _unified(*_collected(pairs, "texts", "labels", "refuse"))
 
 
 def numbered(
@@ -101,12 +107,18 @@ def numbered(
     return Labelled(texts, np.array([numbers[label] for label in labels], np.int32), names, left_out)
 
 
+def _unified(texts: list[str], labels: list[str], left_out: dict[str, int], notes: list[str]) -> Labelled:
+    labels, changed = unified(labels)
+    return replace(numbered(texts, labels, left_out), notes=(*notes, *changed))
+
+
 def _collected(
     pairs: Iterator[tuple[Row, Row]], name: str, column: str, unlabelled: str
-) -> tuple[list[str], list[str], dict[str, int]]:
+) -> tuple[list[str], list[str], dict[str, int], list[str]]:
     texts: list[str] = []
     labels: list[str] = []
     left_out: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
     for number, (text, label) in enumerate(pairs, start=1):
         if text.text is None:
             left_out[f"no text: {text.remark}"] += 1
@@ -117,14 +129,24 @@ def _collected(
                     "leave such rows out"
                 )
             left_out["no label"] += 1
+        elif "not UTF-8" in label.remark and REPLACEMENT in label.text:
+            # Two classes of such bytes would look the same, and become one.
+            raise BadInput(
+                f"row {number} of {name!r} has a label that is not UTF-8, {label.text!r} in {column!r}: "
+                "upload the file again and say its encoding, such as --encoding cp1252 or --encoding gbk"
+            )
         else:
             texts.append(text.text)
             labels.append(label.text.strip())
+            remarks.update(
+                f"{what} ({row.remark})" for what, row in (("texts", text), ("labels", label)) if row.remark
+            )
     if not texts:
         raise BadInput(
             f"{name!r} has no row with both a text and a label ({column!r}): nothing to learn from"
         )
-    return texts, labels, dict(left_out)
+    notes = [f"{count} {what} have U+FFFD for what is not to be read" for what, count in remarks.items()]
+    return texts, labels, dict(left_out), notes
 
 
 def _all_numbers(labels: list[str]) -> bool:

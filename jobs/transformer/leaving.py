@@ -1,19 +1,23 @@
 """What a fine-tuning leaves: the model as others read it, and its figures."""
 
 import json
+import logging
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 from jobs.context import JobContext
-from jobs.pretrained import TOKENIZER
-from jobs.transformer.card import Card
-from jobs.transformer.export import export
+from jobs.pretrained.card import Card
+from jobs.pretrained.export import export
+from jobs.pretrained.families import FAMILIES
+from jobs.pretrained.files import TOKENIZER
+from jobs.pretrained.tokens import Tokenizer
 from jobs.transformer.finetuning import FineTuning
 from jobs.transformer.labelled import Labelled
 from jobs.transformer.sources import MODEL
 from jobs.transformer.spec import DEFAULT_PRETRAINED, FineTune, FineTuneResult
-from jobs.transformer.tokens import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 LIBRARIES = ("tensorflow", "keras", "keras-hub", "transformers")
 
@@ -44,13 +48,20 @@ def leave_model(
         tokenizer.save(folder)
     for path in sorted(folder.iterdir()):
         context.save_artifact(f"{MODEL}/{path.name}", path)
+    if model.classifier.backbone.embeddings_layer_norm.epsilon == FAMILIES[model.family].epsilon:
+        _leave_keras(model, context)
+    else:
+        logger.warning("classifier.keras is left out: Keras's own encoder has another layer_norm_eps")
+    context.save_artifact("metrics.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
+
+
+def _leave_keras(model: FineTuning, context: JobContext) -> None:
     keras_file = context.folder / "classifier.keras"
     with warnings.catch_warnings():
         # Keras converts a tf.Variable in a way that NumPy 2 announces the end of.
         warnings.simplefilter("ignore", DeprecationWarning)
         model.classifier.save(keras_file)
     context.save_artifact("classifier.keras", keras_file)
-    context.save_artifact("metrics.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
 
 
 def _card(spec: FineTune, data: Labelled, result: FineTuneResult) -> Card:

@@ -10,9 +10,9 @@ import pyarrow
 import pyarrow.compute
 from pyarrow import csv, parquet
 
-from jobs.transformer.scores import probabilities_of
-from jobs.transformer.tokens import Array
-from jobs.transformer.windows import Window
+from jobs.pretrained.tokens import Array
+from jobs.transformer.bulk.windows import Window
+from jobs.transformer.judging.scores import probabilities_of
 
 #: Rows of a group in the Parquet file that people get. It is the same however the shards were cut.
 GROUP = 65_536

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from jobs import pretrained
 from jobs.context import JobContext
+from jobs.pretrained.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+from jobs.pretrained.sources import folder_of
 
 #: The folder of a fine-tuned model among the artifacts of its job.
 MODEL = "model"
@@ -13,9 +14,9 @@ def checkpoint_of(model: str | None, name: str, context: JobContext) -> Path:
     """The folder of a checkpoint: an earlier job's if one is given, else a pretrained one.
 
     Raises:
-        BadInput: it cannot be had here; the text says what to do.
+        BadInput: it cannot be loaded here; the text says what to do.
     """
     if model is None:
-        return pretrained.folder_of(name, context)
-    files = (pretrained.CONFIG, pretrained.WEIGHTS, pretrained.TOKENIZER, pretrained.TOKENIZER_CONFIG)
+        return folder_of(name, context)
+    files = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
     return [context.artifact_of(model, f"{MODEL}/{name}").parent for name in files][-1]

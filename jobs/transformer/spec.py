@@ -5,20 +5,21 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
+from jobs.extending.specs import TrainingSpec
 from jobs.names import PretrainedName, TextSetName
-from jobs.spec import JobResult, JobSpec
+from jobs.spec import JobResult
+from jobs.transformer.judging.figures import ClassMetrics, Scores
 from jobs.transformer.uses import (
     IMPORTS,
     Classification,
     ClassifyTexts,
-    ClassMetrics,
     Column,
     EmbedTexts,
     EvaluateClassifier,
     FineTuned,
     Precision,
-    Scores,
     TextEmbeddings,
     TextEvaluation,
     Texts,
@@ -41,14 +42,16 @@ __all__ = [
 DEFAULT_PRETRAINED, DEFAULT_DATASET = "minilm-l6", "tweets"
 
 #: The name of a class, which may be given as a number.
-Label = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+Label = Annotated[
+    str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else readable(value))
+]
 Labels = Annotated[tuple[Label, ...], Field(max_length=10_000, strict=False)]
 #: A share below 1, or a whole number of rows.
 Part = Annotated[float, Field(ge=0)]
 
 
 class FineTuneResult(JobResult):
-    """What a fine-tuning has come to."""
+    """The result of a fine-tuning."""
 
     class_names: list[str] = Field(description="by number")
     rows: dict[str, int] = Field(description="texts by part: train, validation, test")
@@ -58,14 +61,21 @@ class FineTuneResult(JobResult):
     best_epoch: int | None = Field(description="the epoch whose weights were kept; None without validation")
     loss: float = Field(description="training loss, mean of the last epoch")
     validation: Scores | None = Field(description="on the validation rows, with the weights that were kept")
+    notes: list[str] = Field(
+        default_factory=list, description="what was changed in the rows or taken for something, in numbers"
+    )
     test: Scores | None = Field(description="on rows that had no part in the training or in its choices")
     seconds: float = Field(description="training time of the last attempt")
     examples_per_second: float = Field(description="texts trained on a second, in the last attempt")
     precision: str = Field(description="what the training was calculated in")
+    rows_repeated: int = Field(
+        default=0, description="rows used twice per epoch to fill the last batch, different ones in each"
+    )
+    rows_left_out: int = Field(default=0, description="rows left out per epoch, different ones in each")
     state_sha256: str = Field(description="digest of the final state; equal for equal specs, bit for bit")
 
 
-class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
+class FineTune(TrainingSpec[FineTuneResult], kind="transformer.finetune"):
     """Fine-tunes a pretrained Transformer to tell texts of different classes apart."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.finetune")
@@ -93,18 +103,24 @@ class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
     )
     balanced: bool = Field(default=False, description="draw the same number of rows of every class")
     validation: Part = Field(
-        default=0.1, description="rows that epochs are judged by: a share below 1, or a number of rows"
+        default=0.1,
+        description="validation rows, which choose the best epoch: a share below 1, or a number",
     )
     test: Part = Field(
-        default=0.1, description="rows for the final figures only: a share below 1, or a number of rows"
+        default=0.1, description="test rows, for the final figures only: a share below 1, or a number of rows"
     )
     epochs: int = Field(default=3, ge=1, le=10_000, description="passes over the training rows")
-    batch_size: int = Field(default=32, ge=1, le=4096, description="texts an update")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="texts per update")
     accumulate: int = Field(
-        default=1, ge=1, le=1024, description="parts that a batch is calculated in, to save memory"
+        default=1,
+        ge=1,
+        le=1024,
+        description="gradient accumulation: parts that a batch is split into, to save memory",
     )
-    max_length: int = Field(default=128, ge=4, le=8192, description="tokens of a text that are read")
-    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="AdamW's step size, at its highest")
+    max_length: int = Field(
+        default=128, ge=4, le=8192, description="maximum tokens per text; longer texts are truncated"
+    )
+    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="AdamW's peak learning rate")
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="how the learning rate falls after the warm-up"
     )
@@ -112,10 +128,16 @@ class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
         default=0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises"
     )
     weight_decay: float = Field(
-        default=0.01, ge=0, le=1, description="AdamW's decay of weights; biases and norms are exempt"
+        default=0.01,
+        ge=0,
+        le=1,
+        description="AdamW's weight decay; biases and normalisation weights are exempt",
     )
     clip_norm: float = Field(
-        default=1.0, ge=0, le=1e6, description="longest gradient, over all weights; 0 = as long as it is"
+        default=1.0,
+        ge=0,
+        le=1e6,
+        description="gradient clipping: largest norm over all weights; 0 = no clipping",
     )
     class_weights: Literal["none", "balanced"] = Field(
         default="none", description="balanced = rare classes weigh more, in inverse proportion"
@@ -124,16 +146,16 @@ class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
         default=0,
         ge=0,
         le=1000,
-        description="so many of the lowest layers, and the embeddings, stay as they are",
+        description="number of lowest layers that are frozen, with the embeddings; 0 = none",
     )
     metric: Literal["macro_f1", "accuracy", "validation_loss"] = Field(
-        default="macro_f1", description="what the best epoch is chosen by"
+        default="macro_f1", description="metric by which the best epoch is chosen"
     )
     patience: int | None = Field(
-        default=None, ge=1, description="end after so many epochs without a better one; by default never"
+        default=None, ge=1, description="early stopping: epochs without a better one; by default never"
     )
     precision: Precision = Field(
-        default="auto", description="auto = bfloat16 where the processor calculates with it"
+        default="auto", description="number format; auto = bfloat16 where the processor supports it"
     )
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
@@ -164,6 +186,14 @@ class FineTune(JobSpec[FineTuneResult], kind="transformer.finetune"):
                 f"{self.accumulate}"
             )
         return self
+
+    def depends_on_epochs(self) -> str | None:
+        """See `TrainingSpec.depends_on_epochs`."""
+        if self.schedule != "constant":
+            return f"the learning rate falls over all steps (schedule={self.schedule!r})"
+        if self.warmup:
+            return f"the learning rate rises over a share of all steps (warmup={self.warmup})"
+        return None
 
     @property
     def source(self) -> str:

@@ -3,43 +3,25 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
 from jobs.names import JobField, JobName, PretrainedName, TextSetName
-from jobs.spec import Frozen, JobResult, JobSpec, ResultT
+from jobs.spec import JobResult, JobSpec, ResultT
+from jobs.transformer.judging.figures import Scores
 
 #: A checkpoint that `transformer.finetune` has trained.
 FineTuned = Annotated[JobName, JobField("transformer.finetune")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=1_000_000)]
+#: Half of a character, which JSON can name, becomes U+FFFD: no text stops the work.
+Text = Annotated[str, BeforeValidator(readable), StringConstraints(max_length=1_000_000)]
 #: Not strict about tuple or list, which JSON cannot tell apart; strict about the texts in it.
 Texts = Annotated[tuple[Text, ...], Field(max_length=10_000, strict=False)]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 #: What a runner may import ahead of a job on texts.
 IMPORTS = ("tensorflow", "keras", "keras_hub", "safetensors.numpy", "transformers", "pyarrow")
-
-
-class ClassMetrics(Frozen):
-    """How well one class is told from the others."""
-
-    precision: float = Field(description="share of the texts called so that are")
-    recall: float = Field(description="share of the texts that are so that are called so")
-    f1: float = Field(description="harmonic mean of the two")
-    count: int = Field(description="texts of this class")
-
-
-class Scores(Frozen):
-    """How good a classifier is on texts it was not trained on."""
-
-    rows: int = Field(description="texts looked at")
-    loss: float = Field(description="cross-entropy, in nats")
-    accuracy: float = Field(description="share of the texts whose most probable class is theirs")
-    macro_f1: float = Field(description="mean of the classes' F1, each class counting the same")
-    calibration_error: float = Field(description="expected calibration error, 15 bins of equal width")
-    classes: dict[str, ClassMetrics] = Field(description="by name of the class")
-    confusion: list[list[int]] = Field(description="texts by class (row) and predicted class (column)")
 
 
 class Classification(JobResult):
@@ -53,8 +35,8 @@ class Classification(JobResult):
         description="the predicted classes, if the texts were in the spec; else empty"
     )
     engine: str = Field(description="what computed the logits: openvino or tensorflow, and the precision")
-    seconds: float = Field(description="of the last attempt")
-    rows_per_second: float = Field(description="of the last attempt")
+    seconds: float = Field(description="of the last attempt, or of all parts of a divided job together")
+    rows_per_second: float = Field(description="of the last attempt, or in such a second")
 
 
 class TextEvaluation(JobResult):
@@ -62,6 +44,9 @@ class TextEvaluation(JobResult):
 
     scores: Scores = Field(description="on the labelled rows")
     left_out: dict[str, int] = Field(description="rows that could not be used, by the reason")
+    notes: list[str] = Field(
+        default_factory=list, description="what was changed in the rows or taken for something, in numbers"
+    )
 
 
 class TextEmbeddings(JobResult):
@@ -70,6 +55,9 @@ class TextEmbeddings(JobResult):
     count: int = Field(description="rows of `embeddings`; those without a text are all zero")
     embedding_dim: int = Field(description="numbers in a text's embedding")
     unembedded: int = Field(description="rows that held no text")
+    remarks: dict[str, int] = Field(
+        default_factory=dict, description="rows by what there is to say of them, such as `not UTF-8`"
+    )
 
 
 class Asking(JobSpec[ResultT], Generic[ResultT]):
@@ -109,6 +97,8 @@ class ClassifyTexts(Asking[Classification], kind="transformer.classify"):
     """Tells the class of every text, of a spec or of a file of any size."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.classify")
+    reuses_runner: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     texts: Texts = Field(default=(), description="in place of 'dataset': the texts themselves")
     output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
@@ -129,6 +119,7 @@ class EvaluateClassifier(Asking[TextEvaluation], kind="transformer.evaluate"):
     """Measures a classifier on a labelled file."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.evaluate")
+    reuses_runner: ClassVar[bool] = True
 
     label_column: Column = Field(default="label", description="the column that holds the label")
     unlabelled: Literal["refuse", "skip"] = Field(
@@ -155,6 +146,8 @@ class EmbedTexts(Asking[TextEmbeddings], kind="transformer.embed"):
     """Turns every text into numbers: the mean of its tokens' last hidden states."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.embed")
+    reuses_runner: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     texts: Texts = Field(default=(), description="in place of 'dataset': the texts themselves")
     normalize: bool = Field(default=True, description="whether every embedding gets length 1")

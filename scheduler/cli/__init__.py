@@ -4,12 +4,18 @@ What is slow to import (the client, the records, the store) is imported inside t
 that `triptych --help` answers at once.
 """
 
-from typing import Annotated, Any
+import os
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from scheduler.cli import (
+    clean,
+    compare,
     datasets,
     demo,
     files,
@@ -17,36 +23,36 @@ from scheduler.cli import (
     init,
     kinds,
     listing,
+    models,
+    pausing,
     recover,
     report,
+    schedule,
     stack,
     submit,
+    sweeps,
+    tensorboard,
     verify,
     workers,
 )
-from scheduler.cli.output import failed
-from scheduler.errors import TriptychError
+from scheduler.cli.completion import SpecCommand
+from scheduler.cli.exits import ended_by
 
 
 class Commands(TyperGroup):
-    """Ends every expected error as one line on stderr and exit code 1."""
+    """Ends every expected error as one line on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command that was asked for."""
         try:
-            return super().invoke(ctx)
-        except TriptychError as error:
-            failed(str(error))
-        except OSError as error:
-            if error.filename is None:
-                raise  # a closed pipe, not a file
-            failed(f"{error.filename}: {error.strerror}")
+            answer = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a reader that went away is noticed
         except Exception as error:
-            if not type(error).__module__.startswith("redis."):
+            if (end := ended_by(error)) is None:
                 raise
-            # It went away while a command was using it; the client has tried again several times by now.
-            failed(f"Redis no longer answers ({type(error).__name__}): {error}")
-        raise typer.Exit(1)
+        else:
+            return answer
+        raise end
 
 
 app = typer.Typer(
@@ -78,33 +84,58 @@ def _options(
 
 _STACK = "The stack on this machine"
 _JOBS = "Jobs"
-_WITHOUT_QUEUE = "What there is"
+_WITHOUT_QUEUE = "Kinds, data sets and local runs"
 
 app.command("demo", rich_help_panel=_STACK)(demo.demo)
 app.command("up", rich_help_panel=_STACK)(stack.up)
 app.command("down", rich_help_panel=_STACK)(stack.down)
 app.command("status", rich_help_panel=_STACK)(stack.status)
 app.command("init", rich_help_panel=_STACK)(init.init)
-app.command("submit", rich_help_panel=_JOBS, context_settings=submit.OPEN)(submit.submit)
+app.command("submit", rich_help_panel=_JOBS, cls=SpecCommand, context_settings=submit.OPEN)(submit.submit)
+app.command("sweep", rich_help_panel=_JOBS, cls=SpecCommand, context_settings=submit.OPEN)(sweeps.sweep)
+app.add_typer(sweeps.app, name="sweeps", rich_help_panel=_JOBS)
+app.command("extend", rich_help_panel=_JOBS)(submit.extend)
 app.command("jobs", rich_help_panel=_JOBS)(listing.jobs)
 app.command("show", rich_help_panel=_JOBS)(listing.show)
 app.command("watch", rich_help_panel=_JOBS)(follow.watch)
 app.command("logs", rich_help_panel=_JOBS)(follow.logs)
 app.command("cancel", rich_help_panel=_JOBS)(follow.cancel)
+app.command("pause", rich_help_panel=_JOBS)(pausing.pause)
+app.command("resume", rich_help_panel=_JOBS)(pausing.resume)
+app.command("priority", rich_help_panel=_JOBS)(pausing.priority)
+app.command("rerun", rich_help_panel=_JOBS)(pausing.rerun)
 app.command("artifacts", rich_help_panel=_JOBS)(files.artifacts)
 app.command("images", rich_help_panel=_JOBS)(files.images)
+app.command("compare", rich_help_panel=_JOBS)(compare.compare)
 app.command("report", rich_help_panel=_JOBS)(report.report)
+app.command("tensorboard", rich_help_panel=_JOBS)(tensorboard.tensorboard)
+app.add_typer(models.app, name="models", rich_help_panel=_JOBS)
 app.command("workers", rich_help_panel=_JOBS)(workers.workers)
 app.command("drain", rich_help_panel=_JOBS)(workers.drain)
+app.add_typer(schedule.app, name="schedule", rich_help_panel=_JOBS)
+app.command("delete", rich_help_panel=_JOBS)(clean.delete)
+app.command("prune", rich_help_panel=_JOBS)(clean.prune)
+app.command("doctor", rich_help_panel=_JOBS)(clean.doctor)
 app.command("recover", rich_help_panel=_JOBS)(recover.recover)
 app.command("kinds", rich_help_panel=_WITHOUT_QUEUE)(kinds.kinds)
 app.add_typer(datasets.app, name="datasets", rich_help_panel=_WITHOUT_QUEUE)
-app.command("run", rich_help_panel=_WITHOUT_QUEUE, context_settings=submit.OPEN)(submit.run)
-app.command("verify-resume", rich_help_panel=_WITHOUT_QUEUE, context_settings=submit.OPEN)(
+app.command("run", rich_help_panel=_WITHOUT_QUEUE, cls=SpecCommand, context_settings=submit.OPEN)(submit.run)
+app.command("verify-resume", rich_help_panel=_WITHOUT_QUEUE, cls=SpecCommand, context_settings=submit.OPEN)(
     verify.verify_resume
 )
 
 
 def main() -> None:
     """The entry point."""
+    # Both are None where the shell has closed them.
+    sys.stdout, sys.stderr = (_for_any_text(stream) for stream in (sys.stdout, sys.stderr))
     app()
+
+
+def _for_any_text(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+        # What the encoding lacks is shown by its number, rather than ending the command.
+        stream.reconfigure(errors="backslashreplace")
+    return stream

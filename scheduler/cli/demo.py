@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up afterwards.")] = False,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = Path(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running afterwards.")] = False,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Save the pictures here.")] = Path(
         "triptych-demo"
     ),
 ) -> None:

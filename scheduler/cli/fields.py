@@ -30,7 +30,10 @@ def spec_from(words: Sequence[str], file: Path | None = None) -> AnySpec:
     if arguments:
         spec = catalog.spec_type(str(data.get("kind")))
         _merge(data, parse_fields(spec, arguments))
-    return catalog.parse(data)
+    try:
+        return catalog.parse(data)
+    except InvalidSpec as error:
+        raise error if file is None else InvalidSpec(f"the spec file {file}: {error}") from None
 
 
 def spec_of(words: Sequence[str]) -> AnySpec:
@@ -59,11 +62,12 @@ def read_spec(file: Path) -> dict[str, Any]:
         InvalidSpec: it cannot be read, or holds something else.
     """
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        data = json.loads(text)
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        # Bytes: it finds out by itself whether they are UTF-8 or UTF-16, and passes over a byte-order mark.
+        data = json.loads(content)
     except OSError as error:
         raise InvalidSpec(f"the spec file {file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidSpec(f"the spec file {file} is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise InvalidSpec(
@@ -127,7 +131,7 @@ def _place(data: dict[str, Any], path: Sequence[str], value: Any, name: str) -> 
     for part in path[:-1]:
         data = data.setdefault(part, {})
         if not isinstance(data, dict):
-            raise typer.BadParameter(f"--{name} lies in {part!r}, which was given as a value")
+            raise typer.BadParameter(f"--{name} is inside {part!r}, which was given as a value")
     data[path[-1]] = value
 
 

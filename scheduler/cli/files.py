@@ -12,10 +12,11 @@ from scheduler.cli.output import note, say, show_rows
 def artifacts(
     job_id: JobId,
     download: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Copy them here, with samples, metrics and result.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Download them here, with samples, metrics and result."),
     ] = None,
 ) -> None:
-    """List the files that a job left, or copy them."""
+    """List the artifacts of a job, or download them."""
     from scheduler.client import Client
 
     job = Client().get(job_id)
@@ -32,10 +33,11 @@ def artifacts(
 def images(
     job_id: JobId,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where to; by default a folder named after the job.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Save them here; by default in a folder named after the job."),
     ] = None,
 ) -> None:
-    """Copy a job's pictures and print their paths; those along the way come first."""
+    """Download a job's pictures and print their paths, samples from the training first."""
     from scheduler.client import Client
 
     job = Client().get(job_id)

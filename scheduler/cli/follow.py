@@ -4,19 +4,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli.exits import FAILED, INTERRUPTED
 from scheduler.cli.output import failed, in_terminal, note, say
 
 if TYPE_CHECKING:
     from scheduler.job import Job
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Its id, or enough of its beginning.")]
-
-#: What a shell reports for a program that Ctrl-C ended.
-INTERRUPTED = 130
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Its id, or a unique prefix of it.")]
 
 
 def watch(job_id: JobId) -> None:
-    """Show a live bar until the job has ended. Ctrl-C leaves the job running."""
+    """Show a live progress bar until the job has ended. Ctrl-C leaves the job running."""
     from scheduler.client import Client
 
     follow(Client().get(job_id))
@@ -33,7 +31,7 @@ def follow(job: "Job[Any]") -> None:
     except KeyboardInterrupt:
         raise _left(job, "watch") from None
     if job.state != "SUCCEEDED":
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def show_to_end(job: "Job[Any]") -> None:
@@ -41,7 +39,7 @@ def show_to_end(job: "Job[Any]") -> None:
     from scheduler.display import show_bar, standing
 
     if in_terminal():
-        show_bar(job)
+        show_bar(job.updates())
         return
     shown = ""
     for record in job.updates():
@@ -55,9 +53,9 @@ def show_to_end(job: "Job[Any]") -> None:
 
 def logs(
     job_id: JobId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue until the job has ended.")] = False,
 ) -> None:
-    """Print all output of a job."""
+    """Print the output of all attempts of a job."""
     from scheduler.client import Client
 
     job = Client().get(job_id)
@@ -69,7 +67,7 @@ def logs(
 
 
 def cancel(job_id: JobId) -> None:
-    """End a job: at once if it has not begun, else at its next step."""
+    """Stop a job: at once if it has not begun, else at its next step."""
     from scheduler.client import Client
 
     job = Client().get(job_id)

@@ -11,7 +11,6 @@ import typer
 
 from scheduler.cli.output import say
 from scheduler.errors import StackError
-from scheduler.settings import PREFIX
 
 _FILE = Path(".env")
 _CERTIFICATES = Path("certs")
@@ -23,16 +22,17 @@ def init(
     tls: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A name or address of this machine; several are fine. Makes certs/."
+            metavar="NAME", help="A name or address of this machine; may be repeated. Creates certs/."
         ),
     ] = None,
     missing: Annotated[
-        bool, typer.Option("--missing", help="Add what a newer version needs to a .env that is there.")
+        bool,
+        typer.Option("--missing", help="Add the settings that a newer version needs to an existing .env."),
     ] = False,
 ) -> None:
-    """Write new passwords for `docker compose` into `.env` in this folder. Never changes one that is there.
+    """Write new passwords for `docker compose` into `.env` in this folder. Never overwrites an existing one.
 
-    With `--tls`, Redis and the store speak TLS, so that workers on other machines can use them.
+    With `--tls`, Redis and the store use TLS, so that workers on other machines can use them.
     """
     if missing:
         _add_missing()
@@ -64,6 +64,8 @@ def environment(tls: Sequence[str] = ()) -> str:
     }
     if tls:
         lines["CA_FILE"] = str((_CERTIFICATES / "ca.pem").absolute())
+    from scheduler.settings import PREFIX  # slow to import
+
     text = "".join(f"{PREFIX}{name}={value}\n" for name, value in lines.items())
     return text + ("COMPOSE_FILE=docker-compose.yml:compose.tls.yml\n" if tls else "")
 

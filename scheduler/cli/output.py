@@ -1,13 +1,18 @@
 """How the command line speaks: tables in a terminal, plain rows in a pipe, errors on stderr."""
 
+import errno
 import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
+
+from jobs.datasets.readable import one_line
 
 Cell = str | Text
 
@@ -17,7 +22,12 @@ _GAP = 2
 
 def screen() -> Console:
     """Standard output. Made anew each time, since its file and width may change."""
-    return Console(highlight=False)
+    return console_on(sys.stdout)
+
+
+def margin() -> Console:
+    """Standard error, where people are told what is not data."""
+    return console_on(sys.stderr)
 
 
 def in_terminal() -> bool:
@@ -25,16 +35,40 @@ def in_terminal() -> bool:
     return screen().is_terminal
 
 
+def console_on(stream: TextIO) -> Console:
+    """A console on a stream, with colours if that is a terminal."""
+    # Asked of the stream itself: with FORCE_COLOR or TTY_COMPATIBLE set, rich takes a pipe for a terminal,
+    # and an id in a pipe would have colour codes and words around it.
+    return _Console(file=stream, force_terminal=stream.isatty(), highlight=False)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leaves it to the command to end, as for anything else that is printed."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def say(text: Cell) -> None:
     """One line on stdout; never wrapped, so that ids and paths can be copied."""
-    screen().print(text if isinstance(text, Text) else Text(text), soft_wrap=True)
+    _print(screen(), text)
+
+
+def show_rule(title: str) -> None:
+    """A heading across the screen, for people."""
+    screen().rule(Text(title, style="bold"), align="left", style="dim")
 
 
 def note(text: Cell) -> None:
     """One line for people on stderr, out of the way of a pipe."""
-    Console(stderr=True, highlight=False).print(
-        text if isinstance(text, Text) else Text(text), soft_wrap=True
-    )
+    _print(margin(), text)
+
+
+def _print(console: Console, text: Cell) -> None:
+    if console.is_terminal:
+        console.print(_verbatim(text), soft_wrap=True)
+    else:
+        # Not through rich, which asks COLUMNS how much of it there is room for.
+        print(_verbatim(text).plain, file=console.file)
 
 
 def failed(text: str) -> None:
@@ -55,7 +89,7 @@ def show_rows(columns: Sequence[str], rows: Iterable[Sequence[Cell]], cut: bool 
     """
     if not in_terminal():
         for row in rows:
-            typer.echo("\t".join(" ".join(str(cell).split()) for cell in row))
+            typer.echo("\t".join(one_line(" ".join(str(cell).split())) for cell in row))
         return
     lines = list(rows)
     # Measured here: rich would rather break an id in two than cut a long last column.
@@ -67,5 +101,12 @@ def show_rows(columns: Sequence[str], rows: Iterable[Sequence[Cell]], cut: bool 
     overflow: OverflowMethod = "ellipsis" if cut else "fold"
     table.add_column(columns[-1], no_wrap=cut, overflow=overflow, max_width=max(left, 10) if cut else None)
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*map(_verbatim, line))
     screen().print(table)
+
+
+def _verbatim(cell: Cell) -> Text:
+    """A text that rich shows as it is: a name may look like markup, or hold what moves the cursor."""
+    if isinstance(cell, Text):
+        return cell
+    return Text("\n".join(map(one_line, cell.split("\n"))))

@@ -4,17 +4,26 @@ from scheduler.cli.output import note, show_rows
 
 
 def recover() -> None:
-    """Enter every job of the store that Redis does not know: ended ones as ended, all others to go on.
+    """Rebuild the jobs, schedules and sweeps that Redis has lost from the store; queue unfinished jobs.
 
-    Harmless while workers run, and when run twice: what Redis knows stays as it is.
+    Safe while workers run, and safe to repeat: records that Redis still has are not changed.
     """
     from scheduler.client import Client
     from scheduler.rebuild import rebuild
+    from scheduler.schedules.schedules import rebuild_schedules
+    from scheduler.sweeps.stored import rebuild_sweeps
 
     client = Client()
+    schedules = rebuild_schedules(client.records, client.store)
+    sweeps = rebuild_sweeps(client.records, client.store)
     entered = rebuild(client.records, client.store)
-    if not entered:
+    if schedules:
+        note(f"schedules entered again: {schedules}")
+    if sweeps:
+        note(f"sweeps entered again: {sweeps}")
+    if not entered and not schedules and not sweeps:
         note("Redis knows every job that is in the store; nothing was changed")
+    if not entered:
         return
     show_rows(("entered again", ""), [(state, str(count)) for state, count in sorted(entered.items())])
     if any(not state.final for state in entered):

@@ -14,10 +14,10 @@ from scheduler.cli.output import in_terminal, say
 def report(
     job_id: JobId,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write it here, and open no browser.")
+        Path | None, typer.Option(metavar="FILE", help="Write the report here instead of opening a browser.")
     ] = None,
 ) -> None:
-    """Open a page on a job: spec, curves, pictures, result, attempts. It needs no network."""
+    """Open the report of a job in a browser: spec, curves, pictures, result, attempts. Works offline."""
     from scheduler.client import Client
 
     job = Client().get(job_id)

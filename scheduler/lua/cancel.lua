@@ -4,7 +4,7 @@ local state = get(id, 'state')
 if not state then return false end
 if state == 'RUNNING' then
   redis.call('HSET', record(id), 'cancel', '1')
-elseif state == 'WAITING' or state == 'QUEUED' then
+elseif state == 'WAITING' or state == 'QUEUED' or state == 'PAUSED' then
   finish(id, 'CANCELLED', '', '')
 end
 return get(id, 'state')

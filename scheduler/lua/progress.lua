@@ -6,5 +6,6 @@ local more = tonumber(step) - tonumber(get(id, 'step') or 0)
 if more ~= 0 then redis.call('HSET', record(id), 'step', step) end
 if more > 0 then count('steps|' .. get(id, 'kind'), more) end
 recovered(id)
-announce(id, 'progress', progress)
+local whole = get(id, 'whole')
+if not whole then announce(id, 'progress', progress) elseif more ~= 0 then add_rows(whole, more) end
 return 1

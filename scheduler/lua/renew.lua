@@ -6,5 +6,6 @@ redis.call('ZADD', P .. 'leases', stamp(now + tonumber(lease)), id)
 local wish = ''
 -- A wish to preempt is meant for one attempt: the next one has a right to its slot again.
 if get(id, 'preempt') == attempt then wish = 'preempt' end
+if get(id, 'pause') == '1' then wish = 'pause' end
 if get(id, 'cancel') == '1' then wish = 'cancel' end
 return { wish, get(id, 'progress') or '', get(id, 'progressed') or '' }

@@ -3,17 +3,16 @@
 import base64
 import hmac
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from redis.exceptions import RedisError
 
-from scheduler.errors import NotConfigured
-from scheduler.monitoring.exposition import CONTENT_TYPE, exposition
-from scheduler.monitoring.figures import figures
+from scheduler.errors import NotConfigured, NotInstalled
 from scheduler.records import Records
 from scheduler.settings import PREFIX, MetricsSettings
 
@@ -22,6 +21,8 @@ logger = logging.getLogger(__name__)
 #: As for Flower.
 USER = "triptych"
 _PATH = "/metrics"
+#: Of Prometheus's text format as `generate_latest` writes it.
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @contextmanager
@@ -30,15 +31,17 @@ def open_door(settings: MetricsSettings, records: Records) -> Iterator[None]:
 
     Raises:
         NotConfigured: there is no password, or the port is taken.
+        NotInstalled: `prometheus_client` is missing.
     """
     if settings.metrics_port is None:
         yield
         return
     if settings.metrics_password is None:
         raise NotConfigured(f"{PREFIX}METRICS_PORT is set: set {PREFIX}METRICS_PASSWORD, too")
+    told = _figures(records)
     address = (settings.metrics_address, settings.metrics_port)
     try:
-        server = _Server(address, settings.metrics_password.get_secret_value(), records)
+        server = _Server(address, settings.metrics_password.get_secret_value(), told)
     except OSError as error:
         raise NotConfigured(f"cannot listen on {address[0]}:{address[1]}: {error.strerror}") from None
     with server:
@@ -50,13 +53,26 @@ def open_door(settings: MetricsSettings, records: Records) -> Iterator[None]:
             server.shutdown()
 
 
+def _figures(records: Records) -> Callable[[], bytes]:
+    try:  # a scheduler that nobody scrapes needs no such package
+        from prometheus_client import generate_latest
+
+        from scheduler.monitoring.figures import Figures
+    except ModuleNotFoundError as error:
+        raise NotInstalled(
+            f"{PREFIX}METRICS_PORT is set, but the package {error.name} is missing: "
+            "it comes with the extra `flower`"
+        ) from None
+    return partial(generate_latest, Figures(records))
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], password: str, records: Records) -> None:
+    def __init__(self, address: tuple[str, int], password: str, told: Callable[[], bytes]) -> None:
         token = base64.b64encode(f"{USER}:{password}".encode())
         self.expected = b"Basic " + token
-        self.records = records
+        self.told = told
         super().__init__(address, _Handler)
 
 
@@ -78,11 +94,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _show(self) -> None:
         try:
-            text = exposition(figures(self.server.records))
+            text = self.server.told().decode()
         except (RedisError, OSError) as error:
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis does not answer: {type(error).__name__}\n")
         else:
-            self._answer(HTTPStatus.OK, text, CONTENT_TYPE)
+            self._answer(HTTPStatus.OK, text, _CONTENT_TYPE)
 
     def _answer(self, status: HTTPStatus, text: str, kind: str = "text/plain; charset=utf-8") -> None:
         body = text.encode()

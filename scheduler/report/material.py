@@ -8,9 +8,12 @@ from typing import Any
 
 from PIL import Image
 
-from scheduler.artifacts import ArtifactStore, JobKeys, StoredObject
+from scheduler.artifacts import ArtifactStore, StoredObject
 from scheduler.errors import UnknownArtifact
-from scheduler.records import JobRecord
+from scheduler.keys import JobKeys
+from scheduler.metrics import StoredMetrics
+from scheduler.record import JobRecord
+from scheduler.results import Told
 from scheduler.states import JobState
 
 #: Frames of the filmstrip, of all pictures along the way.
@@ -39,6 +42,7 @@ class Material:
         files: name -> bytes, of everything that it left.
         environments: attempt -> where it ran.
         log: the last lines of the newest attempt's output.
+        parts: that it was divided into, in the order of their rows.
     """
 
     record: JobRecord
@@ -51,6 +55,7 @@ class Material:
     files: Mapping[str, int] = field(default_factory=dict)
     environments: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     log: str = ""
+    parts: Sequence[JobRecord] = ()
 
 
 def gather(
@@ -58,6 +63,7 @@ def gather(
     record: JobRecord,
     attempts: Sequence[Mapping[str, Any]],
     result: Mapping[str, Any] | None = None,
+    parts: Sequence[JobRecord] = (),
 ) -> Material:
     """Reads what a report shows; what is not there is left out.
 
@@ -65,7 +71,8 @@ def gather(
         store: has the job's files.
         record: the job, with the state that the report is to show.
         attempts: as `Records.attempts` has them.
-        result: what the job comes to, where it is not in the store yet.
+        result: the result of the job, where it is not in the store yet.
+        parts: that it was divided into.
 
     Raises:
         Unreachable: the store does not answer.
@@ -80,18 +87,20 @@ def gather(
     }
     files.pop("report.html", None)  # of an earlier attempt
     fitting, left_out = _fitting(files)
-    said = result if result is not None else _json(store, keys.result).get("result", {})
+    told = Told.read(store, keys)
     return Material(
         record=record,
         attempts=attempts,
-        metrics=_metrics(store, stored, keys),
-        result=said,
+        metrics=[json.loads(line) for line in _metrics(store, keys, told).decode().splitlines()],
+        result=told.result if result is None else result,
         frames={_step(item.key): _shrunk(store.get(item.key)) for item in samples},
         pictures={name: store.get(keys.artifact(name)) for name in fitting},
         left_out=left_out,
         files=files,
-        environments=_environments(store, stored, keys),
+        environments=_environments(store, stored, keys)
+        | ({told.attempt: dict(told.environment)} if told.environment else {}),
         log=_end_of_log(store, keys, record) if record.state is JobState.FAILED else "",
+        parts=parts,
     )
 
 
@@ -125,10 +134,9 @@ def _fitting(files: Mapping[str, int]) -> tuple[list[str], list[str]]:
     return fitting, left_out
 
 
-def _metrics(store: ArtifactStore, stored: Sequence[StoredObject], keys: JobKeys) -> list[dict[str, Any]]:
-    """Of the newest attempt that has any: it begins with the lines of those before."""
-    newest = max((item.key for item in stored if item.key.startswith(keys.all_metrics)), default=None)
-    return [json.loads(line) for line in store.get(newest).decode().splitlines()] if newest else []
+def _metrics(store: ArtifactStore, keys: JobKeys, told: Told) -> bytes:
+    # An attempt that has a result has all of them; before that, the newest that has any.
+    return StoredMetrics(store, keys).told(told if told.metrics is not None else None)
 
 
 def _environments(

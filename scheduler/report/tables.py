@@ -1,35 +1,53 @@
 """The tables of a report."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from time import gmtime, strftime
 from typing import Any
 
 from jobs import catalog
+from jobs.datasets.readable import one_line
 from jobs.errors import TriptychError
-from scheduler.records import JobRecord
+from scheduler.record import JobRecord
 from scheduler.report.material import Material
 from scheduler.states import JobState
 
 #: Rows of the table of files: some jobs leave thousands of single images.
-_MOST_FILES = 40
+MOST_FILES = 40
 
 
-def spec_table(record: JobRecord) -> str:
-    """The spec: every field; those that differ from their defaults stand out."""
+@dataclass(frozen=True)
+class Table:
+    """Rows of text; the first of each row is its head."""
+
+    head: Sequence[str]  #: of the columns; empty for none
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a spec."""
+
+    name: str
+    text: str
+    chosen: bool  #: whether it differs from its default
+
+
+def spec_fields(record: JobRecord) -> list[Field]:
+    """Every field of the spec; of an unknown kind each counts as chosen."""
     defaults = _defaults(record)
-    rows = []
-    for name, value in record.spec.items():
-        if name != "kind":
-            chosen = ' class="set"' if name not in defaults or defaults[name] != value else ""
-            rows.append(f"<tr{chosen}><th>{escape(name)}</th><td>{escape(_text(value))}</td></tr>")
-    whole = escape(json.dumps(record.spec, indent=2))
-    return (
-        '<p class="quiet">Bold: other than the default.</p>'
-        f'<div class="table"><table>{"".join(rows)}</table></div>'
-        f"<details><summary>as JSON</summary><pre>{whole}</pre></details>"
-    )
+    return [
+        Field(name, text_of(value), chosen=name not in defaults or defaults[name] != value)
+        for name, value in record.spec.items()
+        if name != "kind"
+    ]
+
+
+def spec_as_json(record: JobRecord) -> str:
+    """The whole spec, to be copied."""
+    lines = json.dumps(record.spec, indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(map(one_line, lines))
 
 
 def _defaults(record: JobRecord) -> dict[str, Any]:
@@ -41,10 +59,10 @@ def _defaults(record: JobRecord) -> dict[str, Any]:
     plain = spec.model_copy(
         update={name: info.get_default(call_default_factory=True) for name, info in fields.items()}
     ).to_wire()
-    return {name: plain[name] for name in fields}
+    return {name: plain.get(name) for name in fields}
 
 
-def attempts_table(material: Material) -> str:
+def attempts_table(material: Material) -> Table:
     """Every attempt, and how it ended."""
     record = material.record
     rows = [
@@ -68,57 +86,55 @@ def attempts_table(material: Material) -> str:
         state = str(record.cause or record.state)
         rows.append((str(record.attempt), record.worker, state, said, moment(record.finished)))
     head = ("attempt", "worker", "how it ended", "", "when")
-    return _grid(head, sorted(rows, key=lambda row: int(row[0]))) if rows else ""
+    return Table(head, sorted(rows, key=lambda row: int(row[0])))
 
 
-def environment_table(material: Material) -> str:
+def parts_table(material: Material) -> Table:
+    """Every part: which rows, where they were computed, and how fast."""
+    rows = []
+    for record in material.parts:
+        if (part := record.part) is not None:
+            ended = record.finished or record.attempt_started
+            took = ended - record.attempt_started if ended and record.attempt_started else 0.0
+            state = f"{record.cause}: {record.message}" if record.cause else str(record.state)
+            whose = "" if record.whole == material.record.id else f" (by job {record.whole})"
+            rows.append(
+                (
+                    str(part.number),
+                    f"{part.first:,} to {part.end:,}",
+                    record.worker,
+                    f"{state}{whose}",
+                    str(record.attempt),
+                    f"{took:.1f} s" if record.finished else "",
+                    f"{part.rows / took:,.1f}" if record.finished and took else "",
+                )
+            )
+    return Table(("part", "rows", "worker", "", "attempts", "last took", "rows/s"), rows)
+
+
+def environment_table(material: Material) -> Table:
     """One table, with a column for each place in which an attempt ran."""
     places: dict[str, tuple[list[int], Mapping[str, str]]] = {}
     for attempt, about in sorted(material.environments.items()):
         places.setdefault(json.dumps(about, sort_keys=True), ([], about))[0].append(attempt)
-    if not places:
-        return ""
     names = list(dict.fromkeys(name for _, about in places.values() for name in about))
     head = ["", *(f"attempt {', '.join(map(str, attempts))}" for attempts, _ in places.values())]
     rows = [[name, *(about.get(name, "") for _, about in places.values())] for name in names]
-    return _grid(head if len(places) > 1 else ("", ""), rows)
+    return Table(head if len(places) > 1 else (), rows)
 
 
-def files_table(material: Material) -> str:
-    """What the job left for people."""
-    rows = "".join(
-        f'<tr><td>{escape(name)}</td><td class="number">{size:,} bytes</td></tr>'
-        for name, size in list(material.files.items())[:_MOST_FILES]
-    )
-    more = len(material.files) - _MOST_FILES
-    note = f'<p class="quiet">and {more:,} more</p>' if more > 0 else ""
-    command = f"triptych artifacts {escape(material.record.id)} --download ."
-    get = f'<p class="quiet">All of them: <code>{command}</code></p>'
-    return f'<div class="table"><table>{rows}</table></div>{note}{get}' if rows else ""
-
-
-def result_table(data: Mapping[str, Any]) -> str:
+def result_table(data: Mapping[str, Any]) -> Table:
     """What the job left as data."""
-    rows = [(name, _text(value)) for name, value in data.items()]
-    return _grid(("", ""), rows) if rows else ""
+    return Table((), [(name, text_of(value)) for name, value in data.items()])
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(name)}</th>" for name in head) if any(head) else ""
-    body = "".join(
-        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in rest)}</tr>"
-        for first, *rest in rows
-    )
-    wide = ' class="wide"' if len(head) > 3 else ""
-    return f'<div class="table"><table{wide}>{f"<tr>{top}</tr>" if top else ""}{body}</table></div>'
-
-
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value of a spec or a result, in one line."""
     if value is None:
         return "–"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else one_line(json.dumps(value, ensure_ascii=False))
 
 
 def moment(seconds: float | None) -> str:

@@ -30,7 +30,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 def test_training_leaves_pictures_curves_and_the_generator(trained: Job[GanResult]) -> None:
     result = trained.result()
-    assert (result.epochs, result.steps) == (80, 80 * 39)
+    assert (result.epochs, result.steps) == (80, 80 * 40)
     assert {"generator.keras", "generator.safetensors", "samples.png", "losses.png"} <= set(
         trained.artifacts()
     )
@@ -96,7 +96,9 @@ def test_a_model_that_is_not_a_gan_is_refused_at_submission(trained: Job[GanResu
 
 
 def test_an_unknown_data_set_is_refused_at_submission(client: Client) -> None:
-    with pytest.raises(UnknownDataSet, match="no data set 'mnits': known are digits, fashion-mnist, mnist"):
+    with pytest.raises(
+        UnknownDataSet, match="no data set 'mnits': known are co2, digits, fashion-mnist, mnist"
+    ):
         client.submit(TrainGan(architecture="mlp", dataset="mnits"))
 
 

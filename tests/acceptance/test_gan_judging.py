@@ -34,7 +34,7 @@ def test_an_evaluation_leaves_figures_and_pictures_and_the_second_finds_the_feat
     assert {"evaluation.json", "neighbours.png", "classes.png"} <= set(first.artifacts())
 
 
-def test_images_can_be_truncated_and_melt_into_each_other(trained: Job[GanResult], client: Client) -> None:
+def test_images_can_be_truncated_and_interpolated(trained: Job[GanResult], client: Client) -> None:
     job = client.submit(GenerateImages(model=trained, count=4, truncation=0.5, interpolate=2))
     assert job.wait(120).count == 4
     animation = Image.open(io.BytesIO(job.artifact("interpolation.gif")))

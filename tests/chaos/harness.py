@@ -10,24 +10,26 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 from triptych_drill.spec import Train
+from triptych_trial.spec import Rows
 
 from jobs.errors import TriptychError
 from jobs.local import run_locally
 from jobs.spec import Limits
 from scheduler import Job
-from scheduler.artifacts import JobKeys
+from scheduler.keys import JobKeys
 from tests.chaos.faults import Planned, Striker, plan
 from tests.chaos.stage import LEASE_SECONDS, Stage
 from tests.chaos.tally import Tally
-from tests.servers import wait_until
 
 _T = TypeVar("_T")
 #: Different trainings; more jobs than that repeat their seeds, so that few undisturbed runs have to be made.
 _SEEDS = 20
 #: So slow that the jobs last as long as the faults.
 _STEP_SECONDS = 0.05
-#: How long the jobs may take to end once no fault comes any more.
-_PATIENCE = 180.0
+#: How long no job may end once no fault comes any more: longer, and those that are left never will.
+_PATIENCE = 120.0
+#: Seconds between two looks at all jobs that have not ended: each costs a question to Redis.
+_LOOK = 0.5
 #: Seconds until a fault is given up that finds nothing to strike.
 _NO_TARGET = 5.0
 
@@ -38,6 +40,7 @@ class Course:
 
     Attributes:
         jobs: jobs at least; with `minutes`, new ones follow those that have ended.
+        divided: further jobs, of several parts each.
         faults: faults in all; without `minutes`, the run ends with the last of them.
         minutes: how long faults go on; 0 for as long as it takes to have `faults` of them.
         seed: decides which fault comes when, and whom it strikes.
@@ -46,6 +49,7 @@ class Course:
     """
 
     jobs: int = 200
+    divided: int = 0
     faults: int = 100
     minutes: float = 0.0
     seed: int = 1
@@ -64,6 +68,8 @@ class Run:
         self._jobs: dict[str, Job[object]] = {}
         self._seen: dict[str, dict[str, bytes]] = {}  #: id of an ended job -> its objects at that moment
         self._ids: list[str] = []
+        self._divided: list[str] = []
+        self._looked = 0.0  #: at all jobs, by `time.monotonic`
         (folder / "journals").mkdir()
 
     def go(self) -> Tally:
@@ -72,6 +78,7 @@ class Run:
         with Stage(self._folder, store=self._course.store) as stage:
             self._stage = stage
             self._striker = Striker(stage, self._ids, self._folder / "journals")
+            self._submit_divided(self._course.divided)
             self._submit(self._course.jobs)
             self._strike()
             self._settle()
@@ -93,6 +100,16 @@ class Run:
             # The same key each time, so that whoever got no answer can ask again.
             job = self._patiently(lambda spec=spec, number=number: self._client_submit(spec, number))  # type: ignore[misc]
             self._ids.append(job.id)
+            self._jobs[job.id] = job
+
+    def _submit_divided(self, count: int) -> None:
+        for number in range(count):
+            spec = Rows(rows=24, window=2, row_seconds=0.05, seed=number, limits=Limits(attempts=100))
+            submit: Callable[[], Job[object]] = lambda spec=spec, number=number: self._stage.client.submit(  # type: ignore[misc]  # noqa: E731
+                spec, key=f"divided-{number}", parts=4, priority=number % 10
+            )
+            job = self._patiently(submit)
+            self._divided.append(job.id)
             self._jobs[job.id] = job
 
     def _client_submit(self, spec: Train, number: int) -> Job[object]:
@@ -128,14 +145,12 @@ class Run:
         """Without further faults, until all jobs have ended and whatever slept has had time to write."""
         self._striker.take_back(everything=True)
 
-        def ended() -> bool:
+        left, end = self._open(), time.monotonic() + _PATIENCE
+        while left and time.monotonic() < end:
             self._live(0.3)
-            return self._open() == 0
-
-        try:
-            wait_until(ended, _PATIENCE, "the end of all jobs")
-        except AssertionError as late:
-            self._tally.breaches.append(str(late))
+            if self._open() < left:
+                left, end = self._open(), time.monotonic() + _PATIENCE
+        self._tally.expect(not left, f"of {left} jobs none has ended in {_PATIENCE:g} s")
         self._live(2 * LEASE_SECONDS)
 
     def _judge(self) -> None:
@@ -143,6 +158,9 @@ class Run:
         expected = [self._undisturbed(seed) for seed in range(min(_SEEDS, len(self._ids)))]
         for number, job_id in enumerate(self._ids):
             tally.judge(client, self._jobs[job_id], expected[number % _SEEDS], self._seen.get(job_id, {}))
+        whole = self._whole()
+        for job_id in self._divided:
+            tally.judge_divided(client, self._jobs[job_id], whole, self._seen.get(job_id, {}))
         left = client.records.leftovers()
         tally.expect(not any(left.values()), f"something is left in Redis: {left}")
         runners = self._stage.leftover_runners()
@@ -152,8 +170,14 @@ class Run:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder, redirect_stdout(None):
             return run_locally(Train(seed=seed), Path(folder) / "job").state_sha256
 
+    def _whole(self) -> bytes:
+        """What each divided job leaves, as one that is not divided leaves it."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            run_locally(Rows(rows=24, window=2), Path(folder) / "job")
+            return (Path(folder) / "job/artifacts/rows.bin").read_bytes()
+
     def _open(self) -> int:
-        return len(self._ids) - len(self._seen)
+        return len(self._jobs) - len(self._seen)
 
     def _live(self, seconds: float) -> None:
         """Lets time pass: ends what is due, starts again what has ended, notes which jobs have ended."""
@@ -168,6 +192,9 @@ class Run:
             time.sleep(min(left, 0.1))
 
     def _note_ended(self) -> None:
+        if time.monotonic() - self._looked < _LOOK:
+            return
+        self._looked = time.monotonic()
         for job_id, job in self._jobs.items():
             if job_id not in self._seen and job.record.state.final:
                 keys = JobKeys(job_id)

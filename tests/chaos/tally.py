@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scheduler import Client, Job, JobState
-from scheduler.artifacts import JobKeys
+from scheduler.keys import JobKeys
 from tests.chaos.faults import Fault
 
 
@@ -17,6 +17,7 @@ class Tally:
 
     seed: int
     jobs: int = 0
+    divided: int = 0
     seconds: float = 0.0
     faults: Counter[Fault] = field(default_factory=Counter)
     states: Counter[JobState] = field(default_factory=Counter)
@@ -65,6 +66,32 @@ class Tally:
         )
         self.overlaps += overlaps(Path(record.spec["journal"]))
 
+    def judge_divided(
+        self, client: Client, job: Job[object], expected: bytes, seen: Mapping[str, bytes]
+    ) -> None:
+        """Compares a divided job that has ended with what it has to be.
+
+        Args:
+            client: of the stage.
+            job: the job.
+            expected: the file that an undivided and undisturbed job leaves.
+            seen: its objects, by key, as they were when it was first seen to have ended.
+        """
+        self.divided += 1
+        record = job.record
+        self.attempts += record.attempt + sum(part.attempt for part in job.parts())
+        if record.state is not JobState.SUCCEEDED:
+            self._breach(job, f"ended as {record.state}: {record.cause} {record.message}")
+            return
+        for key, content in seen.items():
+            if client.store.get(key) != content:
+                self._breach(job, f"{key} changed after the job had ended")
+        if job.artifact("rows.bin") != expected:
+            self._breach(job, "its parts together are not the undivided job")
+        states = {part.state for part in job.parts()}
+        if states != {JobState.SUCCEEDED}:
+            self._breach(job, f"its parts ended as {states}")
+
     def expect(self, true: bool, otherwise: str) -> None:
         if not true:
             self.breaches.append(otherwise)
@@ -76,7 +103,11 @@ class Tally:
         """Everything for a person."""
         rows: list[tuple[str, object]] = [(fault, self.faults[fault]) for fault in Fault]
         rows += [("faults in all", self.faults.total()), ("processes started again", self.restarts)]
-        rows += [("jobs", self.jobs), *((f"jobs {state}", count) for state, count in self.states.items())]
+        rows += [
+            ("jobs", self.jobs),
+            ("divided jobs", self.divided),
+            *((f"jobs {state}", count) for state, count in self.states.items()),
+        ]
         rows += [("attempts", self.attempts)]
         rows += [(f"attempts ended by: {cause}", count) for cause, count in self.causes.most_common()]
         rows += [

@@ -13,9 +13,9 @@ from pyarrow import parquet
 
 from jobs import ClassifyTexts
 from jobs.local import run_locally
-from jobs.transformer import models
-from jobs.transformer.card import Card
-from jobs.transformer.export import export
+from jobs.pretrained import models
+from jobs.pretrained.card import Card
+from jobs.pretrained.export import export
 from jobs.transformer.uses import Classification
 from scheduler import Job
 from scheduler.settings import RedisSettings, StoreSettings
@@ -23,7 +23,7 @@ from tests.chaos.test_kills import runner_of
 from tests.cluster import cluster
 from tests.servers import wait_until
 
-ROWS = 80_000
+ROWS = 20_000
 CLASSES = ("bad", "good")
 #: Of the rows, where the process is killed, at random: each time in an attempt of its own.
 SHARES = sorted(map(random.Random(6).uniform, 3 * [0.05], 3 * [0.75]))
@@ -43,7 +43,7 @@ def far(job: Job[Classification], share: float) -> bool:
 
 
 def shards(job: Job[Classification]) -> list[str]:
-    return [item.key for item in job._client.store.under(f"jobs/{job.id}/shards/")]
+    return [item.key for item in job._store.under(f"jobs/{job.id}/shards/")]
 
 
 @pytest.mark.slow

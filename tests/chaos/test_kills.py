@@ -14,6 +14,7 @@ from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import Cluster, cluster
 from tests.processes import family, is_alive
 from tests.servers import wait_until
+from worker.starts import can_fork
 
 STEPS = 60
 
@@ -53,6 +54,25 @@ def test_a_killed_runner_is_followed_by_one_that_goes_on_from_its_checkpoint(run
     job = running.client().submit(Steps(steps=STEPS))
     wait_until(lambda: begun(job))
     os.kill(runner_of(worker, job), signal.SIGKILL)
+    expect_every_step_once(job)
+    assert job.result().resumed_from >= 3
+    assert job.record.attempt == 2
+
+
+@pytest.mark.skipif(not can_fork({"CUDA_VISIBLE_DEVICES": "-1"}), reason="runners are no copies here")
+def test_what_runners_are_copied_from_is_killed_and_the_job_goes_on_in_a_copy_of_another(
+    running: Cluster,
+) -> None:
+    running.scheduler()
+    worker = running.worker()
+    job = running.client().submit(Steps(steps=STEPS))
+    wait_until(lambda: begun(job))
+    runner = runner_of(worker, job)
+    (template,) = (
+        pid for pid in family(worker.pid) if runner in family(pid) and pid not in (worker.pid, runner)
+    )
+    os.kill(template, signal.SIGKILL)
+    wait_until(lambda: not is_alive(runner), what="the end of the runner")
     expect_every_step_once(job)
     assert job.result().resumed_from >= 3
     assert job.record.attempt == 2
@@ -140,3 +160,22 @@ def test_a_running_job_outlives_the_scheduler(running: Cluster) -> None:
     scheduler.wait()
     expect_every_step_once(job)
     assert job.record.attempt == 1
+
+
+def test_a_worker_that_was_killed_and_comes_back_goes_on_without_waiting_for_its_lease(
+    redis_settings: RedisSettings, store_settings: StoreSettings, tmp_path: Path
+) -> None:
+    # A lease that outlasts the test, and no scheduler: nobody but the worker itself can give its job back.
+    patient = {"TRIPTYCH_LEASE_SECONDS": "600", "TRIPTYCH_WARM_RUNNERS": "0", "TRIPTYCH_WORKER_NAME": "same"}
+    with cluster(redis_settings, store_settings, tmp_path, **patient) as running:
+        client = running.client()
+        worker = running.worker()
+        job = client.submit(Steps(steps=STEPS))
+        wait_until(lambda: begun(job))
+        worker.kill()
+        worker.wait()
+        running.worker()
+        expect_every_step_once(job)
+        assert job.result().resumed_from >= 3
+        assert job.record.attempt == 2
+        assert client.records.attempts(job.id)[0]["message"] == "worker cpu@same was lost, and is back"

@@ -12,7 +12,7 @@ import redis
 from jobs import TrainGan
 from jobs.gan.spec import GanResult
 from scheduler import Job, JobState
-from scheduler.artifacts import JobKeys
+from scheduler.keys import JobKeys
 from tests.compose.conftest import WORKERS, Compose
 from tests.servers import wait_until
 

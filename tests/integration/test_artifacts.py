@@ -6,10 +6,12 @@ import pytest
 from pydantic import SecretStr
 
 from jobs.errors import InvalidSpec
-from scheduler.artifacts import ArtifactStore, DataSetKeys, JobKeys
+from scheduler.artifacts import ArtifactStore
 from scheduler.errors import UnknownArtifact, Unreachable
+from scheduler.keys import DataSetKeys, JobKeys
 from scheduler.settings import StoreSettings
-from tests.servers import free_port, s3_server
+from tests.ports import free_port
+from tests.servers import s3_server
 
 
 @pytest.fixture(scope="module", params=["seaweed", "minio"])

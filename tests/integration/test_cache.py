@@ -1,12 +1,15 @@
 """What jobs share in the store: the cache, and data sets that a job makes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
-from scheduler.artifacts import ArtifactStore, DataSetKeys, cache_key
+from scheduler.artifacts import ArtifactStore
 from scheduler.datasets import DataSets
+from scheduler.keys import DataSetKeys, cache_key
 from scheduler.settings import StoreSettings
 from worker.cache import cached
 from worker.datasets import DataSetCache
@@ -65,3 +68,53 @@ def test_a_data_set_that_a_job_makes_can_be_named_and_is_never_replaced_by_anoth
         sets.save("made", ImageSet(images))
     assert sets.load("made", {}).digest == first.digest
     assert store.exists(DataSetKeys("made").content(first.digest))
+
+
+def test_a_data_set_whose_upload_is_under_way_is_not_there_yet(
+    store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DataSetCache(store, tmp_path).save("whole", ImageSet(np.zeros((2, 3, 2, 1), np.uint8)))
+    # Its content is there and the pointer to it is not; a removed one may leave its folder as well.
+    store.put(DataSetKeys("half").content("a" * 64), b"some of it")
+    sets = DataSets(store)
+    assert "whole" in sets.names() and "half" not in sets.names()
+    assert {info.name for info in sets.list()} >= {"whole"} and "half" not in {
+        info.name for info in sets.list()
+    }
+    monkeypatch.setattr(sets, "_stored", lambda: ["removed", "whole"])  # in the moment after the listing
+    assert [info.name for info in sets.list()][-1] == "whole"
+
+
+def test_a_data_set_is_unpacked_once_on_a_disk_and_fetched_again_if_it_is_damaged_there(
+    store: ArtifactStore, tmp_path: Path
+) -> None:
+    images = ImageSet(np.random.default_rng(0).integers(0, 256, (4, 3, 2, 1), dtype=np.uint8))
+    sets = DataSetCache(store, tmp_path / "cache")
+    sets.save("made", images)
+    folder = tmp_path / "cache" / "datasets"
+    folder.mkdir(parents=True)
+    (folder / f"{images.digest}.npz").write_bytes(b"as the version before kept it")
+    held = sets.load("made", {})
+    unpacked = folder / f"{images.digest}.images"
+    assert [path.name for path in folder.iterdir()] == [unpacked.name]
+    before = (unpacked / "images.npy").stat().st_ino
+    assert sets.load("made", {}).digest == images.digest
+    assert (unpacked / "images.npy").stat().st_ino == before
+    content = (unpacked / "images.npy").read_bytes()
+    for damaged in (content[:-1], content[:-1] + bytes([content[-1] ^ 1]), b""):
+        (unpacked / "images.npy").unlink()
+        (unpacked / "images.npy").write_bytes(damaged)
+        assert sets.load("made", {}).digest == images.digest
+        assert (unpacked / "images.npy").read_bytes() == content
+    np.testing.assert_array_equal(held.images, images.images)  # whatever became of its files
+
+
+def test_a_data_set_that_is_damaged_in_the_store_is_refused(store: ArtifactStore, tmp_path: Path) -> None:
+    images = ImageSet(np.random.default_rng(0).integers(0, 256, (4, 3, 2, 1), dtype=np.uint8))
+    DataSetCache(store, tmp_path).save("made", images)
+    other = tmp_path / "other.npz"
+    ImageSet(images.images[::-1]).write(other)
+    store.put_file(DataSetKeys("made").content(images.digest), other)
+    with pytest.raises(BadInput, match="the data set 'made' is damaged in the store: upload it again"):
+        DataSetCache(store, tmp_path).load("made", {})
+    assert not list((tmp_path / "datasets").iterdir())

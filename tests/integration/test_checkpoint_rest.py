@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from triptych_drill.spec import Train
 
-from jobs.checkpoint import Checkpoint, digest_of_spec
+from jobs.checkpoints.file import Checkpoint, digest_of_spec
 from scheduler.settings import RedisSettings, StoreSettings
 from worker.__main__ import connection
 from worker.context import WorkerContext
@@ -47,10 +47,10 @@ def test_after_a_save_of_a_moment_the_next_may_follow_at_once(saved: Callable[[]
 def test_after_a_long_save_periodic_ones_rest(
     saved: Callable[[], WorkerContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.context._LONG_SAVE", 0.0)
-    monkeypatch.setattr("worker.context._REST", 1e6)
+    monkeypatch.setattr("worker.saving._LONG_SAVE", 0.0)
+    monkeypatch.setattr("worker.saving._REST", 1e6)
     assert saved().checkpoint_in_flight()
-    monkeypatch.setattr("worker.context._LONGEST_REST", 0.0)
+    monkeypatch.setattr("worker.saving._LONGEST_REST", 0.0)
     assert not saved().checkpoint_in_flight()
 
 

@@ -1,6 +1,7 @@
 """What a running job sees, on real servers: damage is passed over, late writes change nothing."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import numpy as np
 import pytest
 from triptych_drill.spec import DrillResult, Train
 
-from jobs.checkpoint import Checkpoint, digest_of_spec
+from jobs.checkpoints.file import Checkpoint, digest_of_spec
 from jobs.context import Progress
 from jobs.spec import JobSpec
-from scheduler import Client, FailureCause, JobState
-from scheduler.artifacts import JobKeys
+from scheduler import Client, FailureCause, JobState, NotInstalled
+from scheduler.keys import JobKeys
 from scheduler.settings import RedisSettings, StoreSettings
 from worker.__main__ import connection
-from worker.context import LostLease, WorkerContext
+from worker.closing import LostLease
+from worker.context import WorkerContext
 from worker.runners import Assignment
 
 SPEC = Train(seed=1)
@@ -222,14 +224,14 @@ def test_a_result_that_is_written_late_does_not_replace_the_one_that_stands(
     first.report(Progress(1, 40))
     first.flush()
 
-    def sleep_through_the_lease() -> None:
+    def sleep_through_the_lease(_: object) -> None:
         second = attempt(job.id)
         save(second, 1, 2)
         second.finish(result("of the second"))
         client.records.settle(job.id, 2, "SUCCEEDED")
 
     # It has looked at its lease, found it good, and falls asleep before it writes.
-    monkeypatch.setattr(first, "_hold", sleep_through_the_lease)
+    monkeypatch.setattr(first._closing, "hold", sleep_through_the_lease)
     first.finish(result("of the first"))
     first.flush()
     stored = json.loads(client.store.get(JobKeys(job.id).result))
@@ -243,7 +245,7 @@ def test_a_report_that_cannot_be_made_costs_the_job_nothing(
     def broken(*_: object) -> str:
         raise RuntimeError("a fault in the page")
 
-    monkeypatch.setattr("scheduler.report.storing.render", broken)
+    monkeypatch.setattr("scheduler.report.page.render", broken)
     job = client.submit(SPEC)
     attempt(job.id).finish(result("any"))
     assert client.store.exists(JobKeys(job.id).result)
@@ -255,7 +257,20 @@ def test_a_report_of_a_success_that_never_came_is_made_anew(
 ) -> None:
     job = client.submit(SPEC)
     context = attempt(job.id)
-    context._store_report(result("any"))
+    context._closing.store_report(result("any"))
     assert 'content="SUCCEEDED"' in job.artifact("report.html").decode()
     client.records.settle(job.id, 1, JobState.FAILED, FailureCause.STALLED, "no progress")
     assert 'content="FAILED"' in job.report()
+
+
+def test_a_client_without_jinja2_reads_a_stored_report_and_says_what_making_one_takes(
+    client: Client, attempt: Callable[..., WorkerContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, waiting = client.submit(SPEC), client.submit(SPEC)
+    attempt(done.id).finish(result("any"))
+    client.records.settle(done.id, 1, JobState.SUCCEEDED)
+    monkeypatch.delitem(sys.modules, "scheduler.report.page")
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert 'content="SUCCEEDED"' in done.report()
+    with pytest.raises(NotInstalled, match=f"job {waiting.id} is QUEUED.*jinja2.*the extra `report`"):
+        waiting.report()

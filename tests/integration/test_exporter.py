@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,22 +17,36 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from triptych_trial.spec import Fail, Steps
 
 from scheduler import Client
+from scheduler.connection import PREFIX, connect
 from scheduler.embedded.python_parts import FlowerPart
-from scheduler.errors import NotConfigured
+from scheduler.errors import NotConfigured, NotInstalled
 from scheduler.monitoring.door import open_door
-from scheduler.records import Records, connect
+from scheduler.records import Records
 from scheduler.settings import MetricsSettings, RedisSettings, StoreSettings
+from scheduler.workers import About, Workers
 from tests.cluster import Cluster, cluster
-from tests.servers import free_port, missing, running, wait_until
+from tests.ports import free_port
+from tests.servers import missing, redis_server, running, wait_until
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a-password-of-tests"
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "monitoring/grafana/dashboards/triptych.json").read_text())
+#: A label that would end its line, its quotes or its family, if it were written as it is.
+ODD = 'a "name" \\\n} 1\n# TYPE x counter 中文'
+GAUGES = (
+    *("jobs", "jobs_running", "queue_depth", "queue_oldest_seconds", "pending"),
+    *("workers", "slots", "slots_busy", "worker_memory_bytes", "redis_memory_bytes"),
+)
+BUCKETS = [
+    *("0.1", "0.5", "1", "2", "5", "10", "15", "20", "30", "60", "300", "1800", "7200", "43200"),
+    "+Inf",
+]
 QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 
 
@@ -116,16 +131,71 @@ def test_it_tells_queue_waits_kinds_steps_failures_and_recovery(scene: Scene) ->
     assert all(family.documentation for family in families.values())
 
 
-def test_it_says_so_while_redis_is_away(
-    redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(_: Records) -> None:
-        raise ConnectionError
-
-    monkeypatch.setattr("scheduler.monitoring.door.figures", away)
-    port = free_port()
-    with open_door(settings(port), Records(connect(redis_settings))):
+def test_it_says_so_while_redis_is_away() -> None:
+    port, nobody = free_port(), RedisSettings(redis_url=SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
+    with open_door(settings(port), Records(connect(nobody))):
         assert refusal(port) == 503
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Metric]]:
+    """What is told of a past that is written by hand, in a Redis of its own."""
+    tally = {
+        f"ended|{ODD}|SUCCEEDED|": 3,
+        f"failed|{ODD}|WORKER_LOST": 2,
+        f"steps|{ODD}": 12_345_678,
+        "wait|cpu|0.1": 1,
+        "wait|cpu|5": 2,
+        "wait|cpu|inf": 1,
+        "wait|cpu|sum": 50_010.25,
+        "unheard of|by|this version": 1,
+    }
+    with redis_server(tmp_path_factory.mktemp("known")) as own:
+        records, port = Records(connect(own)), free_port()
+        records.redis.hset(f"{PREFIX}tally", mapping=tally)
+        about = About("cpu", 2, 1, "a processor", 123_456_789, draining=False)
+        Workers(records.redis).announce(f"cpu@{ODD}", "token", "here", about, 60.0)
+        with open_door(settings(port), records):
+            yield list(text_string_to_metric_families(ask(port)))
+
+
+def test_prometheus_is_told_of_our_series_and_of_none_that_a_library_adds(known: list[Metric]) -> None:
+    assert {(family.name, family.type) for family in known} == {
+        *((f"triptych_{name}", "gauge") for name in GAUGES),
+        *(
+            (f"triptych_{name}", "counter")
+            for name in ("jobs_ended", "attempt_failures", "steps", "jobs_archived")
+        ),
+        *((f"triptych_freed_{unit}", "counter") for unit in ("jobs", "objects", "bytes")),
+        *((f"triptych_{name}", "histogram") for name in ("wait_seconds", "recovery_seconds")),
+    }
+
+
+def test_a_label_of_any_text_keeps_to_its_value_and_every_value_is_told_once(known: list[Metric]) -> None:
+    samples = [sample for family in known for sample in family.samples]
+    told = {(sample.name, *sorted(sample.labels.items())): sample.value for sample in samples}
+    assert len(told) == len(samples)
+    assert told["triptych_jobs_ended_total", ("cause", ""), ("kind", ODD), ("state", "SUCCEEDED")] == 3
+    assert told["triptych_attempt_failures_total", ("cause", "WORKER_LOST"), ("kind", ODD)] == 2
+    assert told["triptych_steps_total", ("kind", ODD)] == 12_345_678
+    assert told["triptych_worker_memory_bytes", ("worker", f"cpu@{ODD}")] == 123_456_789
+    assert told["triptych_workers", ("draining", "false"), ("pool", "cpu")] == 1
+    assert told["triptych_wait_seconds_sum", ("pool", "cpu")] == 50_010.25
+    assert told["triptych_wait_seconds_count", ("pool", "cpu")] == 4
+    below = [told["triptych_wait_seconds_bucket", ("le", bound), ("pool", "cpu")] for bound in BUCKETS]
+    assert below == [1] * 4 + [3] * 10 + [4]
+
+
+def test_a_scheduler_that_nobody_scrapes_needs_no_prometheus_client_and_one_that_somebody_does_says_so(
+    monkeypatch: pytest.MonkeyPatch, redis_settings: RedisSettings
+) -> None:
+    monkeypatch.delitem(sys.modules, "scheduler.monitoring.figures", raising=False)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    records = Records(connect(redis_settings))
+    with open_door(MetricsSettings(metrics_port=None), records):
+        pass
+    with pytest.raises(NotInstalled, match="the extra `flower`"), open_door(settings(free_port()), records):
+        pass
 
 
 def test_it_does_not_start_without_a_password_or_on_a_port_that_is_taken(

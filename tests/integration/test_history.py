@@ -9,7 +9,8 @@ from triptych_trial.spec import Echo
 from scheduler import Client, JobState
 from scheduler.artifacts import ArtifactStore
 from scheduler.queue import make_app
-from scheduler.records import NewJob, Records
+from scheduler.record import NewJob
+from scheduler.records import Records
 from scheduler.recovery import Recovery
 from scheduler.settings import LeaseSettings, RedisSettings, StoreSettings
 from tests.servers import redis_server
@@ -44,6 +45,7 @@ def commands(records: Records, action: Callable[[], object]) -> dict[str, int]:
     action()
     statistics = records.redis.info("commandstats")
     uncounted = ("cmdstat_config|resetstat", "cmdstat_info", "cmdstat_client|setinfo", "cmdstat_auth")
+    uncounted += ("cmdstat_ping",)  # of connections that were not used for a while, on a busy machine
     return {name: figures["calls"] for name, figures in statistics.items() if name not in uncounted}
 
 

@@ -1,5 +1,6 @@
 """Redis wiped, the store kept."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 from triptych_trial.spec import Echo, Fail, Steps
 
 from scheduler import Client, JobFailed, JobState
-from scheduler.rebuild import rebuild
+from scheduler.artifacts import ArtifactStore
+from scheduler.keys import JobKeys
+from scheduler.rebuild import look, rebuild
 from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import Cluster, cluster
 from tests.servers import s3_server, wait_until
@@ -40,7 +43,7 @@ def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) 
     cancelled = client.submit(Steps(steps=100_000))
     cancelled.cancel()
     wait_until(lambda: cancelled.state.final)
-    begun = [client.submit(Steps(steps=100, seed=seed)) for seed in range(2)]
+    begun = [client.submit(Steps(steps=300, seed=seed)) for seed in range(2)]
     waiting = client.submit(Echo(after_model=begun[0].id))
     queued = [client.submit(Steps(steps=20, seed=seed)) for seed in range(10, 19)]
     wait_until(lambda: all(job.progress is not None and job.progress.step > 10 for job in begun))
@@ -66,7 +69,7 @@ def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) 
 
     for job in begun:
         again = client.get(job.id)
-        assert again.wait(120).text.startswith("5050 ")
+        assert again.wait(120).text.startswith("45150 ")
         assert again.result().resumed_from > 5
     assert client.get(waiting.id).wait(60).text == "hello"
     for job in queued:
@@ -75,3 +78,24 @@ def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) 
     assert listed == [
         job.id for job in (*reversed(queued), waiting, *reversed(begun), cancelled, failed, *reversed(done))
     ]
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "metrics/0006.jsonl",
+        "metrics/0006/000000000000-000000000012.jsonl",
+        "metrics/0006/000000000000-000000000012.of-0002.jsonl",
+        "checkpoints/000000000020-0006.best-000000000010-0002.safetensors",
+        "logs/6.log",
+    ],
+)
+def test_an_attempt_that_has_left_any_trace_is_counted(store_settings: StoreSettings, trace: str) -> None:
+    store = ArtifactStore(store_settings)
+    keys = JobKeys(hashlib.sha256(trace.encode()).hexdigest()[:16])
+    store.put_json(keys.spec, {"submitted": 1.0})
+    store.put(f"{keys.folder}{trace}", b"")
+    store.put(keys.artifact("logs/9.log"), b"")  # what people came for, and no trace
+    found = look(store, keys.job_id)
+    assert found is not None
+    assert found.past["attempt"] == "7"

@@ -4,10 +4,13 @@ import threading
 import pytest
 
 from jobs.context import Progress, StopReason
+from scheduler.connection import connect
 from scheduler.errors import UnknownJob
-from scheduler.records import NewJob, Records, connect
+from scheduler.record import NewJob
+from scheduler.records import Records
 from scheduler.settings import RedisSettings
 from scheduler.states import TRANSITIONS, FailureCause, JobState
+from scheduler.tally import Tally
 from tests.servers import wait_until
 
 LEASE = 60.0
@@ -276,13 +279,13 @@ def test_a_job_is_found_by_the_beginning_of_its_id(records: Records) -> None:
 
 def test_progress_is_an_event_that_a_watcher_sees(records: Records) -> None:
     job_id, attempt = claimed(records)
-    seen = records.newest_event(job_id)
+    seen = records.streams.newest_event(job_id)
     records.report(job_id, attempt, Progress(3, 20, "epoch 3/20", {"d_loss": 0.41}, 120))
     assert records.get(job_id).progress == Progress(3, 20, "epoch 3/20", {"d_loss": 0.41}, 120)
-    events = records.events(job_id, seen)
+    events = records.streams.events(job_id, seen)
     assert [list(fields) for _, fields in events] == [["progress"]]
     records.settle(job_id, attempt, JobState.SUCCEEDED)
-    assert [fields for _, fields in records.events(job_id, events[-1][0])] == [{"state": "SUCCEEDED"}]
+    assert [fields for _, fields in records.streams.events(job_id, events[-1][0])] == [{"state": "SUCCEEDED"}]
 
 
 def test_a_wish_to_preempt_is_for_one_attempt(records: Records) -> None:
@@ -309,7 +312,7 @@ def test_what_happens_is_counted_once_in_the_step_that_it_happens_in(records: Re
         records.settle(done, attempt, JobState.SUCCEEDED)
     bad, attempt = claimed(records)
     records.settle(bad, attempt, JobState.FAILED, FailureCause.BUG, "a fault")
-    tally = records.tally()
+    tally = Tally(records.redis).counted()
     assert tally["ended|trial.echo|SUCCEEDED|"] == 1
     assert tally["ended|trial.echo|FAILED|BUG"] == 1
     assert tally["failed|trial.echo|BUG"] == 1
@@ -327,12 +330,12 @@ def test_recovery_is_counted_from_the_last_sign_of_the_lost_attempt_to_the_next_
     # Its lease of 60 s ran out 3 s ago, so it was last heard of 63 s ago.
     records.redis.zadd("triptych:leases", {job_id: seconds - 3}, xx=True)
     records.sweep(10)
-    assert not [name for name in records.tally() if name.startswith("recovery|")]
+    assert not [name for name in Tally(records.redis).counted() if name.startswith("recovery|")]
     again = records.claim(job_id, "another", LEASE)
     assert again is not None
     for step in (1, 2):
         records.report(job_id, again.attempt, Progress(step, 100))
-    tally = records.tally()
+    tally = Tally(records.redis).counted()
     assert tally["failed|trial.echo|WORKER_LOST"] == 1
     assert tally["recovery|WORKER_LOST|300"] == 1
     assert 62 < tally["recovery|WORKER_LOST|sum"] < 300
@@ -341,4 +344,4 @@ def test_recovery_is_counted_from_the_last_sign_of_the_lost_attempt_to_the_next_
 def test_a_job_that_is_handed_over_is_no_failure(records: Records) -> None:
     job_id, attempt = claimed(records)
     records.give_back(job_id, attempt, charged=False, message="its worker was drained")
-    assert not [name for name in records.tally() if name.startswith(("failed|", "recovery|"))]
+    assert not [name for name in Tally(records.redis).counted() if name.startswith(("failed|", "recovery|"))]

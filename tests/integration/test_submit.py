@@ -7,7 +7,7 @@ from triptych_trial.spec import Echo, Fail, Steps
 
 from jobs.errors import InvalidSpec
 from scheduler import Client, FailureCause, JobState
-from scheduler.artifacts import JobKeys
+from scheduler.keys import JobKeys
 from scheduler.messages import LostMessages, list_of, waiting
 from scheduler.queue import make_app
 from scheduler.recovery import Recovery

@@ -12,15 +12,16 @@ from triptych_trial.spec import Steps
 
 from scheduler.artifacts import ArtifactStore
 from scheduler.client import Client
+from scheduler.connection import connect
 from scheduler.embedded.certificates import write_certificates
 from scheduler.embedded.minio_server import MinIO
 from scheduler.embedded.python_parts import FlowerPart
 from scheduler.embedded.redis_server import RedisServer
 from scheduler.errors import Unreachable
-from scheduler.records import connect
 from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import cluster
-from tests.servers import find_minio, free_port, missing, running, wait_until
+from tests.ports import free_port
+from tests.servers import find_minio, missing, running, wait_until
 
 PASSWORD = "a-password-of-tests"
 KEYS = ("an-access-key", "a-secret-key-of-tests")

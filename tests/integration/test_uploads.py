@@ -1,13 +1,21 @@
 """Texts and checkpoints in the store: uploaded, pinned, fetched once, damaged."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
 from jobs import ClassifyTexts, FineTune, TrainGan
+from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec
-from scheduler.artifacts import ArtifactStore, DataSetKeys
+from scheduler.artifacts import ArtifactStore
+from scheduler.cli import app
 from scheduler.datasets import DataSets
 from scheduler.errors import UnknownDataSet
 from scheduler.inputs import pinned
+from scheduler.keys import DataSetKeys
 from scheduler.settings import StoreSettings
 from worker.datasets import DataSetCache
 
@@ -35,6 +43,48 @@ def test_a_file_of_texts_is_known_by_its_columns_and_rows(sets, reviews):
     info = sets.upload("reviews", reviews)
     assert (info.content, info.columns, info.count) == ("texts", ("text", "label"), 2)
     assert sets.get("reviews") == info
+
+
+def test_a_file_that_is_written_otherwise_is_kept_as_readers_know_it(sets, store, tmp_path):
+    (tmp_path / "EXPORT.CSV").write_bytes("text;label\ncafé, good;1\nbad;0\n".encode("utf-16"))
+    info = sets.upload("reviews", tmp_path / "EXPORT.CSV")
+    assert (info.columns, info.count) == (("text", "label"), 2)
+    assert "the file is UTF-16" in info.notes
+    assert sets.get("reviews") == info
+    folder = DataSetCache(store, tmp_path / "cache").files("reviews", {}, None)
+    assert (folder / "texts.csv").read_text(encoding="utf-8") == 'text,label\n"café, good",1\nbad,0\n'
+    with pytest.raises(BadInput, match=r"EXPORT\.CSV: row 1 has 2 fields, and the first line 1; mend"):
+        sets.upload("forced", tmp_path / "EXPORT.CSV", delimiter=",")
+
+
+def test_an_upload_of_images_says_in_numbers_what_it_did(sets, store_settings, tmp_path, monkeypatch):
+    for name, shade in (("cat/1.jfif", 1000), ("dog/1.png", 4000)):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(np.full((4, 4), shade, np.uint16)).save(tmp_path / name, "PNG")
+    (tmp_path / "dog/notes.txt").write_text("a dog")
+    info = sets.upload("pets", tmp_path)
+    assert sets.get("pets") == info
+    monkeypatch.setattr("scheduler.client.Client", lambda: SimpleNamespace(datasets=sets))
+    said = CliRunner().invoke(app, ["datasets", "upload", "pets", str(tmp_path)]).stdout
+    for text in (
+        "pets: 2 images of 4×4×1, 2 classes",
+        "images by class: cat 1, dog 1",
+        "darkest 1000, brightest 4000: 0 to 4095 became black to white",
+        "not used: 1 of the files and folders: 1 no image (notes.txt)",
+    ):
+        assert text in said
+    options = ["--range", "-1000:5000", "--pages", "all"]
+    said = CliRunner().invoke(app, ["datasets", "upload", "pets", str(tmp_path), *options]).stdout
+    assert "-1000 to 5000 became black to white" in said
+
+
+def test_a_set_that_an_earlier_version_stored_with_half_a_character_can_be_used(sets, store, tmp_path):
+    old = ImageSet(np.zeros((1, 2, 2, 1), np.uint8), np.zeros(1, np.int64), ("caf\udce9",))
+    old.write(tmp_path / "old.npz")
+    info = sets.publish("old", old, tmp_path / "old.npz")
+    cache = DataSetCache(store, tmp_path / "cache")
+    for _ in range(2):  # from the store, then from this disk
+        assert cache.load("old", {"old": info.digest}).class_names == (r"caf\xe9",)
 
 
 def test_a_job_keeps_the_texts_that_it_was_submitted_with(sets, store, reviews, tmp_path):

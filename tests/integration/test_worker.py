@@ -1,14 +1,16 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from triptych_trial.spec import Echo, Fail, Look, Steps
+from triptych_trial.spec import Echo, Fail, Look, Steps, Survey
 
 from jobs.datasets.images import ImageSet
+from jobs.local import run_locally
 from jobs.spec import Limits
 from scheduler import Client, FailureCause, Job, JobFailed, JobState
-from scheduler.artifacts import DataSetKeys
+from scheduler.keys import DataSetKeys
 from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import Cluster, cluster
 from tests.servers import wait_until
@@ -43,10 +45,14 @@ def test_a_job_runs_and_leaves_result_artifacts_metrics_and_log(client: Client, 
     assert [line["step"] for line in job.metrics()] == [1, 2, 3, 4, 5]
     assert job.progress is not None
     assert job.progress.line() == "step 5/5 · loss 0.2 · ETA 1 s"
-    assert "".join(job.logs()) == "begins at step 0\n"
+    first, *rest = "".join(job.logs()).splitlines()
+    assert re.fullmatch(r"attempt 1 of trial\.steps on worker cpu@\S+, \d+ threads", first)
+    assert rest == ["begins at step 0"]
 
     echo = client.submit(Echo(text="well met"))
     echo.wait(60)
+    assert echo.artifacts() == {"echo.txt": 8}
+    assert echo.artifact("report.html") == echo.report().encode()  # made when somebody asks for it
     assert echo.artifacts() == {"echo.txt": 8, "report.html": len(echo.report().encode())}
     assert echo.artifact("echo.txt") == b"well met"
     names = {path.relative_to(tmp_path).as_posix() for path in echo.download(tmp_path)}
@@ -177,7 +183,9 @@ def test_one_writes_a_long_log_and_all_of_it_is_kept(client: Client) -> None:
 def test_a_log_is_followed_while_the_job_runs(client: Client) -> None:
     job = client.submit(Steps(steps=40))
     wait_until(lambda: job.state is not JobState.QUEUED)
-    assert "".join(job.logs(follow=True)) == "begins at step 0\n"
+    first, *rest = "".join(job.logs(follow=True)).splitlines()
+    assert first.startswith("attempt 1 of trial.steps on worker cpu@")
+    assert rest == ["begins at step 0"]
     assert job.state is JobState.SUCCEEDED
 
 
@@ -211,6 +219,18 @@ def test_a_data_set_damaged_in_the_store_fails_the_job_and_not_the_worker(
         with pytest.raises(JobFailed, match=r"BAD_INPUT.*upload it again"):
             job.wait(60)
     assert client.submit(Echo()).wait(60)
+
+
+def test_a_worker_gives_a_job_its_table(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "shops.csv"
+    rows = [f"2024-01-0{day},{shop},{day}\n" for shop in ("north", "south") for day in (1, 2, 4)]
+    path.write_text("date,shop,sold\n" + "".join(rows))
+    client.datasets.upload("shops", path, series="shop", regularise="1d")
+    spec = Survey(dataset="shops")
+    assert client.submit(spec).wait(60).text == "2 series of sold until 2024-01-04"
+    # Locally, a file is read as it is: here, a single series.
+    path.write_text("date,sold\n2024-01-01,1\n2024-01-02,2\n")
+    assert run_locally(spec, tmp_path / "job", {"shops": path}).text == "1 series of sold until 2024-01-02"
 
 
 def test_output_and_progress_hold_no_secret(client: Client, running: Cluster) -> None:

@@ -36,6 +36,29 @@ class RecordingContext(LocalContext):
         return self.reason if self.asked == self.stop_after_chunks else None
 
 
+@pytest.fixture(scope="session")
+def cache_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What jobs keep for others by the digest of all that it depends on: feature networks, above all."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def shared_cache(request: pytest.FixtureRequest, tmp_path: Path, cache_of_all: Path) -> None:
+    """Jobs in the folder of a test of trainings find what those of earlier tests have made, and add to it."""
+    if request.module.__name__.rpartition(".")[2].startswith(
+        ("test_gan", "test_verification", "test_extending")
+    ):
+        (tmp_path / ".triptych-cache").symlink_to(cache_of_all)
+
+
+@pytest.fixture
+def short_classifiers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Networks that judge images learn for a moment only, for tests of other things; kept for nobody else."""
+    monkeypatch.setattr("jobs.gan.measures.classifier.STEPS", 20)
+    if (tmp_path / ".triptych-cache").is_symlink():
+        (tmp_path / ".triptych-cache").unlink()
+
+
 @pytest.fixture
 def tiny_images() -> ImageSet:
     """50 grey images of 6 x 5 pixels in two classes: bright left halves, bright right halves."""

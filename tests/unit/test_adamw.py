@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from jobs.transformer.adamw import AdamW
+from jobs.transformer.encoder.adamw import AdamW
 
 RATES = [1e-2, 7e-3, 3e-3, 1e-3]
 

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("safetensors")
 
-from jobs.checkpoint import Checkpoint, DamagedCheckpoint, digest_of_spec, digest_of_state, read, write
+from jobs.checkpoints.file import Checkpoint, DamagedCheckpoint, digest_of_spec, digest_of_state, read, write
 from jobs.gan.spec import TrainGan
 
 ARRAYS = {

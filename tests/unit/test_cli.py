@@ -1,18 +1,21 @@
 """The command line without any server: help, kinds, and how errors end."""
 
 import json
+import re
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from jobs import catalog
 from scheduler.cli import app
-from scheduler.cli.moment import seconds_since_1970
+from scheduler.cli.moment import moment
 from scheduler.cli.schema import fields_of
 
 COMMANDS = (
@@ -46,10 +49,10 @@ def triptych(*words: str) -> Result:
     return CliRunner().invoke(app, list(words))
 
 
-def error_of(*words: str) -> str:
+def error_of(*words: str, code: int = 1) -> str:
     """The one line on stderr of a command that fails, and fails properly."""
     result = triptych(*words)
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == code, result.output
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
@@ -92,6 +95,51 @@ def test_one_kind_as_json_has_its_fields_and_its_result() -> None:
     assert fields["latent_dim"]["default"] == 100
     assert fields["batch_size"]["limits"] == "2 to 8192"
     assert "d_loss" in {item["name"] for item in kind["result"]}
+
+
+def test_kinds_of_a_technique_or_an_application_are_listed_by_its_name() -> None:
+    def listed(name: str) -> set[str]:
+        return {line.partition("\t")[0] for line in triptych("kinds", name).stdout.splitlines()}
+
+    assert listed("gan") == {kind for kind in catalog.kinds() if kind.startswith("gan.")}
+    assert listed("trial.annex") == {"trial.annex.count"}
+    assert listed("trial") > {"trial.annex.count", "trial.steps"}
+
+
+def test_kinds_in_a_terminal_are_grouped_by_technique_and_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # No variable makes a terminal of a pipe, so that a pipe is taken for one here.
+    monkeypatch.setattr(
+        "scheduler.cli.output.console_on",
+        lambda stream: Console(file=stream, force_terminal=True, highlight=False),
+    )
+    shown = CliRunner().invoke(app, ["kinds"], env={"NO_COLOR": "1"}).stdout
+    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in shown.splitlines()]
+    heads = [line.split()[0] for line in lines if line.endswith("───")]
+    assert heads == sorted({catalog.technique_of(kind) for kind in catalog.kinds()})
+    first = [line.split("  ")[0] for line in lines]
+    for technique in heads:
+        end = (*heads, None)[heads.index(technique) + 1]
+        of_it = first[_heading(lines, technique) : _heading(lines, end) if end else None]
+        found = [word for word in of_it if word in catalog.kinds() or word in catalog.applications()]
+        rooms = [name for name in catalog.applications() if name.startswith(f"{technique}.")]
+        kinds = [kind for kind in catalog.kinds() if catalog.technique_of(kind) == technique]
+        expected = [kind for kind in kinds if catalog.application_of(kind) == technique]
+        for room in sorted(rooms):
+            expected += [room, *(kind for kind in kinds if catalog.application_of(kind) == room)]
+        assert found == expected
+
+
+def _heading(lines: list[str], technique: str) -> int:
+    return next(
+        number for number, line in enumerate(lines) if line.startswith(f"{technique} ─") and "───" in line
+    )
+
+
+def test_kinds_as_json_say_their_technique_and_application() -> None:
+    (kind,) = json.loads(triptych("kinds", "trial.annex.count", "--json").stdout)
+    assert (kind["technique"], kind["application"]) == ("trial", "trial.annex")
 
 
 def test_help_after_a_kind_shows_its_fields() -> None:
@@ -165,7 +213,7 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TRIPTYCH_S3_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("TRIPTYCH_S3_ACCESS_KEY", "someone")
     monkeypatch.setenv("TRIPTYCH_S3_SECRET_KEY", "hidden")
-    line = error_of("jobs")
+    line = error_of("jobs", code=3)
     assert "127.0.0.1:1" in line
     assert "hidden" not in line
 
@@ -175,7 +223,7 @@ def test_a_server_that_goes_away_meanwhile_is_one_line(monkeypatch: pytest.Monke
         raise RedisConnectionError("Connection refused")
 
     monkeypatch.setattr("scheduler.client.Client", gone)
-    assert error_of("jobs") == "Redis no longer answers (ConnectionError): Connection refused"
+    assert error_of("jobs", code=3) == "Redis no longer answers (ConnectionError): Connection refused"
 
 
 @pytest.mark.parametrize(
@@ -190,6 +238,7 @@ def test_a_server_that_goes_away_meanwhile_is_one_line(monkeypatch: pytest.Monke
         ["submit", "gan.train", "--start-at", "+soon"],
         ["submit", "gan.train", "--start-at", "+inf"],
         ["submit", "gan.train", "--start-at", "90"],
+        ["submit", "gan.train", "--timezone", "Europe/Berlin"],
         ["submit", "gan.train", "--key", ""],
         ["run", "gan.train"],
         ["verify-resume"],
@@ -209,14 +258,44 @@ def test_a_command_that_is_typed_wrongly_ends_with_two(words: list[str]) -> None
     assert result.stderr
 
 
-def test_a_moment_is_so_many_seconds_from_now_or_local_time_or_has_an_offset(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_moment_is_so_many_seconds_from_now_or_local_time_or_has_an_offset() -> None:
+    assert moment("+90").at(1000.0) == 1090.0
+    assert moment("2026-07-01T02:30+02:00").at(1000.0) == 1782865800.0
+    assert moment("2026-07-01T00:30:00Z").at(1000.0) == 1782865800.0
+    assert moment("2026-07-01T02:30").at(1000.0) == datetime(2026, 7, 1, 2, 30).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "meant"),
+    [
+        ("2026-03-29T02:30", "Europe/Berlin", "2026-03-29T03:00+02:00"),  # skipped: when the gap ends
+        ("2026-10-25T02:30", "Europe/Berlin", "2026-10-25T02:30+02:00"),  # comes twice: the first
+        ("2026-10-04T02:15", "Australia/Lord_Howe", "2026-10-04T02:30+11:00"),
+        ("2026-04-05T01:45", "Australia/Lord_Howe", "2026-04-05T01:45+11:00"),
+        ("2026-03-08T02:59", "America/New_York", "2026-03-08T03:00-04:00"),
+        ("2026-03-08", "America/New_York", "2026-03-08T00:00-05:00"),
+        ("2026-03-29T02:30+01:00", "America/New_York", "2026-03-29T02:30+01:00"),  # an offset says it all
+    ],
+)
+def test_a_moment_that_the_clocks_skip_or_show_twice_is_meant_as_a_schedule_would(
+    text: str, zone: str, meant: str
 ) -> None:
-    monkeypatch.setattr("scheduler.cli.moment.time.time", lambda: 1000.0)
-    assert seconds_since_1970("+90") == 1090.0
-    assert seconds_since_1970("2026-07-01T02:30+02:00") == 1782865800.0
-    assert seconds_since_1970("2026-07-01T00:30:00Z") == 1782865800.0
-    assert seconds_since_1970("2026-07-01T02:30") == datetime(2026, 7, 1, 2, 30).timestamp()
+    assert moment(text, zone).at(0.0) == datetime.fromisoformat(meant).timestamp()
+
+
+def test_this_machine_s_clocks_have_the_same_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert (
+            moment("2026-03-29T02:30").at(0.0) == datetime.fromisoformat("2026-03-29T03:00+02:00").timestamp()
+        )
+        assert (
+            moment("2026-10-25T02:30").at(0.0) == datetime.fromisoformat("2026-10-25T02:30+02:00").timestamp()
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
@@ -248,3 +327,13 @@ def test_the_command_line_imports_nothing_heavy_before_it_is_needed() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_what_cannot_be_divided_is_refused_before_a_server_is_asked() -> None:
+    assert "cannot be divided into parts; the kinds that can are" in error_of(
+        "submit", "trial.echo", "--parts", "2"
+    )
+    for number in ("0", "many", "-3", "99999"):
+        assert "allowed are a number from 1 to 5000, and 'auto'" in error_of(
+            "submit", "trial.rows", f"--parts={number}"
+        )

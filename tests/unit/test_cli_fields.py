@@ -83,7 +83,7 @@ def test_words_become_data_of_the_type_that_the_field_takes(words: list[str], da
         (["20"], "'20' belongs to no field"),
         (["--strokes", "20", "30"], "'30' belongs to no field"),
         (["--", "20"], "'--' belongs to no field"),
-        (["--title", "x", "--title.y", "z"], "--title.y lies in 'title'"),
+        (["--title", "x", "--title.y", "z"], "--title.y is inside 'title'"),
     ],
 )
 def test_words_of_another_form_are_a_usage_error(words: list[str], text: str) -> None:

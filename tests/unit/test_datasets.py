@@ -228,6 +228,13 @@ def test_an_unusable_archive_is_refused_in_one_sentence(
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("names", ["a", [["a", "b"]], [b"a", b"b"]])
+def test_class_names_that_are_no_list_of_names_are_refused(names: Any, tmp_path: Path) -> None:
+    path = archive(tmp_path, images=np.zeros((2, 4, 4), np.uint8), labels=[0, 1], class_names=names)
+    with pytest.raises(BadInput, match=r"own\.npz: 'labels': 'class_names' must be \(classes,\) of names"):
+        pack(path)
+
+
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("not a zip")
     with pytest.raises(BadInput, match=r"text\.npz"):
@@ -303,7 +310,7 @@ def test_an_unknown_name_is_refused_with_the_ones_there_are() -> None:
 @pytest.mark.parametrize("name", ["mnist-5k", "digits"])
 def test_a_missing_package_says_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(named, "find_spec", lambda package: None)
-    with pytest.raises(BadInput, match=r"pip install 'triptych\[samples\]'"):
+    with pytest.raises(BadInput, match=r"pip install '\.\[samples\]'"):
         named.load(name)
 
 

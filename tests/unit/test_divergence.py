@@ -18,15 +18,15 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
-from jobs.best import Best
-from jobs.checkpoint import digest_of_state
+from jobs.checkpoints.file import digest_of_state
 from jobs.context import StopReason
 from jobs.errors import BadInput, Diverged, Stopped
 from jobs.gan.spec import TrainGan
 from jobs.local import LocalContext, _write
-from jobs.pace import Pace
-from jobs.state import restore, snapshot
 from jobs.training import Trainable, Trained, train
+from jobs.training.best import Best
+from jobs.training.pace import Pace
+from jobs.training.state import restore, snapshot
 
 SPEC = TrainGan(architecture="mlp", dataset="tiny", epochs=1, seed=3)
 EPOCHS, STEPS = 8, 5
@@ -126,8 +126,8 @@ def fit(
 
 @pytest.fixture(autouse=True)
 def every_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.callbacks.REPORT_SECONDS", 0)
-    monkeypatch.setattr("jobs.callbacks.LONGEST_SILENCE", 0)
+    monkeypatch.setattr("jobs.training.callbacks.REPORT_SECONDS", 0)
+    monkeypatch.setattr("jobs.training.callbacks.LONGEST_SILENCE", 0)
 
 
 def assert_same(one: Trained, other: Trained) -> None:
@@ -269,7 +269,7 @@ def test_a_training_killed_after_a_rollback_ends_like_an_undisturbed_one(tmp_pat
         "    def should_stop(self):\n"
         "        if self._step >= 18: self._saving.result(); os.kill(os.getpid(), signal.SIGKILL)\n"
         "t.Chatty = Dying\n"
-        "import jobs.callbacks as c; c.REPORT_SECONDS = c.LONGEST_SILENCE = 0\n"
+        "import jobs.training.callbacks as c; c.REPORT_SECONDS = c.LONGEST_SILENCE = 0\n"
         "t.fit(Path(sys.argv[1]), **t.TROUBLED)"
     )
     killed = subprocess.run(

@@ -13,12 +13,12 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
-from jobs.best import Best
 from jobs.errors import Stopped
 from jobs.gan.spec import TrainGan
 from jobs.local import LocalContext, _write
-from jobs.pace import Pace
 from jobs.training import Trainable, Trained, epoch_order, train
+from jobs.training.best import Best
+from jobs.training.pace import Pace
 
 SPEC = TrainGan(architecture="mlp", dataset="tiny", epochs=1, seed=3)
 #: What the epochs are judged by: the third is the best.

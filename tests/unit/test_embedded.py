@@ -15,7 +15,7 @@ from scheduler.embedded.ports import Door, choose
 from scheduler.embedded.secrets import load_or_generate
 from scheduler.embedded.status import PartState, PartStatus, read_parts, write_parts
 from scheduler.errors import StackError
-from tests.servers import free_port
+from tests.ports import free_port
 
 
 def test_a_port_is_remembered(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ import tensorflow as tf
 
 from jobs import GanResult, GenerateImages, ImagesResult, TrainGan
 from jobs.datasets.images import ImageSet
-from jobs.draws import normal
 from jobs.errors import BadInput
+from jobs.gan.layers.objectives import cross_entropy
 from jobs.gan.models import Gan, build_gan
-from jobs.gan.objectives import cross_entropy
 from jobs.gan.recipes import recipe
 from jobs.gan.train import rows_of_a_step
 from jobs.local import run_locally
+from jobs.training.draws import normal
 
 SPEC = TrainGan(
     architecture="mlp",
@@ -56,15 +56,15 @@ def test_training_leaves_model_pictures_curves_and_metrics(finished: tuple[Path,
         "filmstrip.gif",
     }
     assert [path.name for path in sorted((folder / "samples").iterdir())] == [
-        "000000000004.png",
         "000000000006.png",
+        "000000000009.png",
     ]
-    assert (folder / "samples/000000000006.png").read_bytes() == (
+    assert (folder / "samples/000000000009.png").read_bytes() == (
         folder / "artifacts/samples.png"
     ).read_bytes()
-    assert (result.steps, result.epochs, len(result.state_sha256)) == (6, 3, 64)
+    assert (result.steps, result.epochs, len(result.state_sha256)) == (9, 3, 64)
     last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
-    assert (last["step"], last["stage"], last["d_loss"]) == (6, "epoch 3/3", result.d_loss)
+    assert (last["step"], last["stage"], last["d_loss"]) == (9, "epoch 3/3", result.d_loss)
 
 
 def test_the_keras_file_and_the_safetensors_file_are_the_same_generator(

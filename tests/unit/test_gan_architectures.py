@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, Diverged, InvalidSpec
-from jobs.gan.changes import changed, moved
+from jobs.gan.architectures.residual import SpectralDense
+from jobs.gan.layers.changes import changed, moved
+from jobs.gan.layers.objectives import OBJECTIVES
 from jobs.gan.models import build_gan
 from jobs.gan.networks import build_discriminator, build_generator
-from jobs.gan.objectives import OBJECTIVES
 from jobs.gan.recipes import recipe
-from jobs.gan.residual import SpectralDense
 from jobs.gan.spec import GenerateImages, TrainGan
 from jobs.gan.train import rows_of_a_step
 from jobs.local import run_locally
@@ -133,6 +133,7 @@ def elsewhere(image: np.ndarray[Any, Any], down: int, right: int) -> np.ndarray[
     return result
 
 
+@pytest.mark.usefixtures("short_classifiers")
 @pytest.mark.parametrize("architecture", CONVOLUTIONAL)
 def test_three_pictures_one_of_them_alone_in_its_class_are_enough(architecture: str, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 3), dtype=np.uint8)
@@ -145,6 +146,7 @@ def test_three_pictures_one_of_them_alone_in_its_class_are_enough(architecture: 
     assert (tmp_path / "job/artifacts/discriminator.png").exists()
 
 
+@pytest.mark.usefixtures("short_classifiers")
 @pytest.mark.parametrize("architecture", ["mlp", *CONVOLUTIONAL])
 def test_numbers_that_a_huge_learning_rate_makes_infinite_are_one_clear_failure(
     architecture: str, tmp_path: Path

@@ -11,8 +11,9 @@ from jobs import AugmentDataSet, EvaluateGan, GenerateImages, TrainGan
 from jobs.datasets import named
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec
-from jobs.gan import augment, classifier, evaluate, generate
+from jobs.gan import augment, evaluate, generate
 from jobs.gan.generate import Generator
+from jobs.gan.measures import classifier
 from jobs.local import run_locally
 
 NAMES = tuple("0123456789")

@@ -37,7 +37,7 @@ class Impatient(LocalContext):
 
     def should_stop(self) -> StopReason | None:
         type(self).asked += 1
-        return StopReason.DRAIN if self.asked % 50 == 0 else None
+        return StopReason.DRAIN if self.asked % 60 == 0 else None
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,7 @@ def test_a_conditional_training_that_is_stopped_ends_bit_for_bit_like_one_that_i
     assert result.state_sha256 == trained.state_sha256
 
 
+@pytest.mark.usefixtures("short_classifiers")
 def test_its_samples_become_a_data_set_with_labels(home: Path, trained: GanResult) -> None:
     spec = AugmentDataSet(model="trained", name="more", per_class=10, real=20)
     effect = run_locally(spec, home / "augmented", {"two": home / "two.npz"})
@@ -92,7 +93,7 @@ def test_its_samples_become_a_data_set_with_labels(home: Path, trained: GanResul
 
 def test_a_class_with_one_image_is_learnt_like_the_others(home: Path) -> None:
     spec = SPEC.model_copy(update={"dataset": "rare", "epochs": 2})
-    assert run_locally(spec, home / "rare", {"rare": home / "rare.npz"}).steps == 4
+    assert run_locally(spec, home / "rare", {"rare": home / "rare.npz"}).steps == 6
 
 
 def test_a_data_set_without_labels_is_refused(home: Path) -> None:

@@ -12,7 +12,7 @@ from jobs.datasets import named
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 from jobs.gan.evaluate import by_class, classes, memorisation
-from jobs.gan.features import Seen, feature_network
+from jobs.gan.measures.features import Seen, feature_network
 from jobs.local import LocalContext, run_locally
 
 

@@ -14,7 +14,8 @@ import keras
 import tensorflow as tf
 
 from jobs.datasets.images import ImageSet
-from jobs.gan import lean, networks, strided
+from jobs.gan import networks
+from jobs.gan.layers import lean, strided
 from jobs.gan.models import build_gan
 from jobs.gan.networks import build_discriminator, build_generator
 from jobs.gan.spec import TrainGan

@@ -9,11 +9,17 @@ pytest.importorskip("tensorflow")
 
 from jobs.datasets import named
 from jobs.datasets.images import ImageSet
-from jobs.gan import metrics
-from jobs.gan.classifier import FEATURES
-from jobs.gan.features import feature_network
-from jobs.gan.judge import Judge, halves
-from jobs.gan.metrics import frechet_distance, kernel_distance, moments, nearest, precision_and_recall
+from jobs.gan.measures import metrics
+from jobs.gan.measures.classifier import FEATURES
+from jobs.gan.measures.features import feature_network
+from jobs.gan.measures.judge import Judge, halves
+from jobs.gan.measures.metrics import (
+    frechet_distance,
+    kernel_distance,
+    moments,
+    nearest,
+    precision_and_recall,
+)
 from jobs.local import LocalContext
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow")
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, Diverged, InvalidSpec, Stopped
 from jobs.gan import watching
-from jobs.gan.judge import Judge, Look
+from jobs.gan.measures.judge import Judge, Look
 from jobs.gan.spec import TrainGan
 from jobs.gan.watching import looks_every
 from jobs.local import LocalContext, run_locally

@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from jobs.checkpoint import Checkpoint
-from jobs.keeping import CheckpointName, Keeper, superfluous
+from jobs.checkpoints.file import Checkpoint
+from jobs.checkpoints.keeping import CheckpointName, Keeper, superfluous
 
 
 def made(step: int, best: Checkpoint | None = None) -> Checkpoint:

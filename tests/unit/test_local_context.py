@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("safetensors")
 
 from jobs import GenerateImages, TrainGan, catalog
-from jobs.checkpoint import Checkpoint, digest_of_spec
+from jobs.checkpoints.file import Checkpoint, digest_of_spec
 from jobs.context import Progress
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec
@@ -66,6 +66,18 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_the_log_says_so(
     assert found is not None
     assert found.step == 10
     assert newest.name in caplog.text
+
+
+def test_a_checkpoint_saved_in_place_of_a_damaged_one_is_kept(job: Path) -> None:
+    newest = saved(job, 10, 20)[-1]
+    newest.write_bytes(b"half a file")
+    with LocalContext(job) as context:
+        context.load_checkpoint()
+        context.save_checkpoint(checkpoint(20))
+    with LocalContext(job) as context:
+        found = context.load_checkpoint()
+    assert found is not None
+    assert found.step == 20
 
 
 def test_the_best_checkpoint_is_kept_besides_the_newest_two_and_comes_back(job: Path) -> None:
@@ -124,7 +136,7 @@ def test_metrics_after_the_checkpoint_are_dropped_with_half_lines(job: Path) -> 
 
 def test_a_checkpoint_is_saved_in_the_background(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
-    monkeypatch.setattr("jobs.checkpoint.write", lambda *_: gate.wait(10))
+    monkeypatch.setattr("jobs.checkpoints.file.write", lambda *_: gate.wait(10))
     with LocalContext(job) as context:
         assert not context.checkpoint_in_flight()
         context.save_checkpoint(checkpoint(1))
@@ -138,7 +150,7 @@ def test_a_checkpoint_that_could_not_be_saved_is_no_secret(
     def full(*_: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("jobs.checkpoint.write", full)
+    monkeypatch.setattr("jobs.checkpoints.file.write", full)
     with pytest.raises(OSError, match="No space"), LocalContext(job) as context:
         context.save_checkpoint(checkpoint(1))
 

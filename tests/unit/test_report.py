@@ -13,9 +13,11 @@ from jobs import TrainGan
 from jobs.context import Progress
 from jobs.pictures import png
 from scheduler import FailureCause, JobState
-from scheduler.records import JobRecord
-from scheduler.report import Material, render
-from scheduler.report.curves import POINTS, charts, svg
+from scheduler.record import JobRecord
+from scheduler.report.curves import POINTS, charts
+from scheduler.report.material import Material
+from scheduler.report.page import render
+from scheduler.report.storing import STATE
 
 RECORD = JobRecord(
     id="0123456789abcdef",
@@ -64,12 +66,14 @@ class Checked(HTMLParser):
         self.open: list[str] = []
         self.text = ""
         self.sources: list[str] = []
+        self.attributes: list[str] = []
         self.feed(text)
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag not in ("script", "link", "iframe", "object")
         assert not any(name.startswith("on") for name, _ in attrs)
+        self.attributes += [value or "" for _, value in attrs]
         self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
         if tag not in self.EMPTY:
             self.open.append(tag)
@@ -133,6 +137,42 @@ def test_what_comes_from_a_job_stays_text() -> None:
     assert "<script" not in text
 
 
+@pytest.mark.parametrize(
+    "name", ["a<b & c>d", 'it\'s "quoted"', "&lt;kept&amp;", "n" * 200, "生成对抗网络", EVIL]
+)
+def test_a_name_of_any_text_is_read_as_it_is_wherever_it_stands(name: str) -> None:
+    told = page(
+        record=replace(
+            RECORD,
+            state=JobState.FAILED,
+            cause=FailureCause.BUG,
+            message=name,
+            worker=name,
+            spec={name: name},
+        ),
+        attempts=[{**LOST, "worker": name, "message": name}],
+        metrics=[{**line, name: 1.0} for line in lines(3)],
+        result={name: name, f"{name} 2": 0.5},
+        pictures={f"{name}.png": b"x"},
+        left_out=[name],
+        files={name: 1},
+        environments={1: {name: name}, 2: {}},
+        log=f"before\n{name}\nafter",
+    )
+    assert f"BUG: {name}" in told.text
+    assert f"before\n{name}\nafter" in told.text
+    assert f"Too large to be shown: {name}\n" in told.text
+    assert told.text.count(name) >= 15
+    assert f"{name}.png" in told.attributes
+    assert f"{name} over steps" in told.attributes
+
+
+def test_the_state_of_a_page_is_where_a_reader_of_stored_pages_looks_for_it() -> None:
+    for state in JobState:
+        text = render(Material(replace(RECORD, state=state)))
+        assert [other for other in JobState if STATE.format(other) in text] == [state]
+
+
 def test_a_job_that_has_not_begun_has_a_page_too() -> None:
     waiting = replace(
         RECORD, state=JobState.QUEUED, attempt=0, started=None, finished=None, worker="", progress=None
@@ -192,7 +232,11 @@ def test_an_axis_is_logarithmic_where_values_lie_far_apart_and_above_nothing(
 ) -> None:
     (chart,) = charts({"step": step, "loss": value} for step, value in enumerate(values))
     assert chart.logarithmic is logarithmic
-    places = [float(number) for number in re.findall(r"[ ,\"](-?\d+\.\d)", svg(chart))]
+    drawn = render(
+        Material(RECORD, metrics=[{"step": s, "time": 0.0, "loss": v} for s, v in enumerate(values)])
+    )
+    svg = drawn[drawn.index("<svg") : drawn.index("</svg>")]
+    places = [float(number) for number in re.findall(r"[ ,\"](-?\d+\.\d)", svg)]
     assert places
     assert all(0 <= place <= 420 for place in places)
 
@@ -205,3 +249,16 @@ def test_values_that_are_no_numbers_leave_a_gap_and_no_fault() -> None:
     ]
     (chart,) = charts(found)
     assert all(math.isfinite(value) for _, value in chart.curves[0].points)
+
+
+def test_names_of_classes_are_shown_as_they_are_and_turn_nothing_around() -> None:
+    names = ("中文", "a <b>bold</b> & b|c", "\u202ereversed", "two\nlines", "caf\udce9", "{{ 7 * 7 }}")
+    shares = dict.fromkeys(names, 0.5)
+    record = replace(RECORD, spec={"kind": "gan.train", "labels": list(names)})
+    text = render(Material(record, result={"class_shares": shares}))
+    assert text.encode()
+    assert text.count("中文") >= 2
+    assert "&lt;b&gt;bold" in text
+    assert "<b>bold" not in text
+    assert "{{ 7 * 7 }}" in text
+    assert "\u202e" not in text

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.checkpoints.sealed import seal, unseal
 from jobs.datasets.images import ImageSet
 from jobs.errors import InvalidSpec
 from jobs.local import LocalContext
-from jobs.sealed import seal, unseal
 
 
 def test_every_damaged_byte_is_noticed() -> None:

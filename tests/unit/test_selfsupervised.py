@@ -19,11 +19,10 @@ from jobs import catalog
 from jobs.datasets import named
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec, Stopped
-from jobs.kills import DIARY, Assignment, Moment
 from jobs.local import LocalContext, run_locally
 from jobs.selfsupervised.evaluate import errors, representations
 from jobs.selfsupervised.fitting import fitted
-from jobs.selfsupervised.methods import load
+from jobs.selfsupervised.methods.building import load
 from jobs.selfsupervised.spec import (
     EncodeImages,
     EvaluateEmbeddings,
@@ -32,6 +31,7 @@ from jobs.selfsupervised.spec import (
     TrainSelfSupervised,
 )
 from jobs.selfsupervised.train import only, split
+from jobs.verification.kills import DIARY, Assignment, Moment
 
 Contexts = Callable[[int | None], type[LocalContext]]
 
@@ -60,7 +60,7 @@ def test_a_stopped_training_ends_like_an_undisturbed_one(
     with pytest.raises(Stopped):
         run_locally(spec(variant), tmp_path / "stopped", tiny_data, context_that_stops(2))
     resumed = run_locally(spec(variant), tmp_path / "stopped", tiny_data)
-    assert resumed.steps == whole.steps == 15  # 45 rows of 50, of which 5 are held out
+    assert resumed.steps == whole.steps == 18  # 45 rows of 50 in steps of 8; 5 are held out
     assert resumed.state_sha256 == whole.state_sha256
     assert resumed.validation_loss == whole.validation_loss
     assert resumed.knn_accuracy == whole.knn_accuracy
@@ -148,7 +148,9 @@ def test_a_killed_encoding_goes_on_behind_its_last_part_and_leaves_the_same_file
     def attempt(kill: dict[str, Any] | None) -> int:
         paths = {name: str(path) for name, path in data.items()}
         told = Assignment(job.to_wire(), str(folder / "killed"), paths, kill).to_json()
-        return subprocess.run([sys.executable, "-m", "jobs.victim", told], check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "jobs.verification.victim", told], check=False
+        ).returncode
 
     assert attempt({"step": 8192, "moment": Moment.BOUNDARY, "share": 0.0}) == -signal.SIGKILL
     assert not (folder / "killed/artifacts").exists()
@@ -169,7 +171,7 @@ def test_large_pictures_in_colour_without_labels_train_every_method(variant: str
         Image.fromarray(image).save(tmp_path / f"folder/{number}.png")
     job = spec(variant).model_copy(update={"dataset": "large", "epochs": 1, "validation": 0.0})
     result = run_locally(job, tmp_path / "trained", {"large": tmp_path / "folder"})
-    assert (result.steps, result.embedding_dim, result.knn_accuracy) == (1, 4, None)
+    assert (result.steps, result.embedding_dim, result.knn_accuracy) == (2, 4, None)
     model = load("trained", LocalContext(tmp_path / "used"))
     assert model.shape == (96, 96, 3)
     assert model.embed(images).shape == (9, 4)

@@ -10,9 +10,10 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from jobs.selfsupervised import losses, probes
-from jobs.selfsupervised.augmentations import Views
-from jobs.selfsupervised.masked import cut
+from jobs.selfsupervised import probes
+from jobs.selfsupervised.methods import losses
+from jobs.selfsupervised.methods.masked import cut
+from jobs.selfsupervised.networks.augmentations import Views
 
 RANDOM = np.random.default_rng(0)
 

@@ -15,9 +15,12 @@ pytest.importorskip("tensorflow")
 from jobs import ClassifyTexts
 from jobs.errors import BadInput, Stopped
 from jobs.local import LocalContext, run_locally
-from jobs.transformer import bulk, engine, models, predictions, tiny, windows
-from jobs.transformer.card import Card
-from jobs.transformer.export import export
+from jobs.pretrained import models, tiny
+from jobs.pretrained.card import Card
+from jobs.pretrained.export import export
+from jobs.transformer import predictions
+from jobs.transformer.bulk import engine, windows
+from jobs.transformer.bulk import shards as bulk
 from jobs.transformer.uses import Classification
 
 Contexts = Callable[..., type[LocalContext]]
@@ -260,7 +263,7 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(home: Path, monkeypatch: p
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(BadInput, match=r"'someone/model' could not be had from the hub .*HF_ENDPOINT"):
+    with pytest.raises(BadInput, match=r"'someone/model' could not be downloaded from the hub .*HF_ENDPOINT"):
         run_locally(spec(model=None, pretrained="someone/model", texts=["a"]), home / "hub")
 
 

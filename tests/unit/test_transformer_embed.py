@@ -15,9 +15,10 @@ import tensorflow as tf
 from jobs import EmbedTexts
 from jobs.errors import BadInput, Stopped
 from jobs.local import LocalContext, run_locally
-from jobs.pretrained import SAMPLES
-from jobs.transformer import models, tiny, windows
-from jobs.transformer.tokens import Tokenizer
+from jobs.pretrained import models, tiny
+from jobs.pretrained.sources import SAMPLES
+from jobs.pretrained.tokens import Tokenizer
+from jobs.transformer.bulk import windows
 
 TEXTS = ("I love programming.", "", "so " * 50, "I hate bugs.", "a", *("b" * n for n in range(1, 30)))
 

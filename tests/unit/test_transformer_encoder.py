@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from jobs.transformer.dropout import drop, keys
-from jobs.transformer.encoder import logits_of
-from jobs.transformer.models import CLASSIFIERS, inputs
+from jobs.pretrained.models import CLASSIFIERS, inputs
+from jobs.transformer.encoder.dropout import drop, keys
+from jobs.transformer.encoder.forward import logits_of
 
 SIZES = {
     "vocabulary_size": 23,
@@ -144,7 +144,7 @@ def test_dropout_keeps_the_mean_and_its_masks_know_nothing_of_each_other(rate):
 
 MASK = """
 import hashlib, tensorflow as tf
-from jobs.transformer.dropout import drop, keys
+from jobs.transformer.encoder.dropout import drop, keys
 mask = tf.function(lambda seed: drop(tf.ones((64, 33)), keys(seed, 3)[2], 0.3), jit_compile=True)
 digest = hashlib.sha256(mask(tf.constant((5, 7))).numpy().tobytes()).hexdigest()
 """

@@ -14,8 +14,9 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from jobs.errors import BadInput
-from jobs.transformer import engine, models
-from jobs.transformer.engine import Choice, classifying, embedding
+from jobs.pretrained import models
+from jobs.transformer.bulk import engine
+from jobs.transformer.bulk.engine import Choice, classifying, embedding
 from tests.unit.test_transformer_export import CLASSES, CONFIGS, VOCABULARY
 from tests.unit.test_transformer_export import checkpoint as checkpoint  # a fixture
 
@@ -86,7 +87,7 @@ def test_bfloat16_is_close_to_float32_and_no_batch_depends_on_its_neighbours(
 def test_openvino_writes_nothing_into_the_home_folder_and_loads_no_telemetry(tmp_path: Path) -> None:
     program = (
         "import sys, tensorflow\n"
-        "from jobs.transformer.openvino import quiet_import\n"
+        "from jobs.transformer.bulk.openvino import quiet_import\n"
         "quiet_import()\n"
         "loaded = [name for name in sys.modules if name.split('.')[0] == 'openvino_telemetry']\n"
         "sys.exit(repr(loaded) if loaded else 0)"

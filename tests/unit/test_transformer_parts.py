@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from jobs.errors import BadInput
-from jobs.transformer.lengths import MULTIPLE, ByLength, batches_of
-from jobs.transformer.parts import drawn, split
+from jobs.training import Passes
+from jobs.transformer.encoder.lengths import MULTIPLE, ByLength, batches_of
+from jobs.transformer.judging.splits import drawn, split
 
 LABELS = np.array([0] * 700 + [1] * 250 + [2] * 50, np.int32)
 NAMES = ("a", "b", "c")
@@ -57,10 +58,10 @@ def test_more_rows_than_there_are_are_refused():
 
 def test_an_epoch_has_every_row_once_in_batches_of_about_the_same_length():
     lengths = np.random.default_rng(0).integers(3, 128, 4010).astype(np.int32)
-    order = ByLength(lengths, 32)(seed=5, epoch=2, count=len(lengths))
+    order = ByLength(lengths, Passes(4010, 32))(seed=5, epoch=2, count=len(lengths))
 
-    assert len(order) == 4010 // 32 * 32
-    assert len(set(order.tolist())) == len(order)
+    assert len(order) == 126 * 32
+    assert set(order.tolist()) == set(range(4010))
     batches = lengths[order].reshape(-1, 32)
     padded = (-(-batches.max(axis=1) // MULTIPLE) * MULTIPLE * 32).sum()
     assert padded < 1.15 * batches.sum()
@@ -68,7 +69,8 @@ def test_an_epoch_has_every_row_once_in_batches_of_about_the_same_length():
 
 def test_the_order_follows_from_seed_and_epoch_alone():
     lengths = np.random.default_rng(0).integers(3, 128, 500).astype(np.int32)
-    orders = [ByLength(lengths, 16)(seed, epoch, 500) for seed, epoch in ((1, 0), (1, 0), (1, 1), (2, 0))]
+    passes = Passes(500, 16)
+    orders = [ByLength(lengths, passes)(seed, epoch, 500) for seed, epoch in ((1, 0), (1, 0), (1, 1), (2, 0))]
     np.testing.assert_array_equal(orders[0], orders[1])
     assert not np.array_equal(orders[0], orders[2])
     assert not np.array_equal(orders[0], orders[3])

@@ -4,8 +4,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from jobs.datasets.rows import Row, blocks, rows
 from jobs.errors import BadInput
-from jobs.transformer.rows import Row, blocks, rows
 
 LONG = "long " * 20_000
 EXPECTED = [

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jobs.transformer.charts import confusion_matrix, reliability_diagram
-from jobs.transformer.scores import BINS, calibration_error, probabilities_of, reliability, scores_of
+from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
+from jobs.transformer.judging.scores import BINS, calibration_error, probabilities_of, reliability, scores_of
 
 metrics = pytest.importorskip("sklearn.metrics")
 NAMES = ("a", "b", "c", "d")

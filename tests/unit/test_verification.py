@@ -1,7 +1,10 @@
 """`verify-resume` on a training whose resume can be broken, and over every kind that trains."""
 
 import json
+import os
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +14,25 @@ from typer.testing import CliRunner, Result
 
 from jobs import catalog
 from jobs.errors import BadInput, InvalidSpec
-from jobs.kills import Moment
 from jobs.spec import JobSpec
-from jobs.verification import AttemptFailed, plan, trains, verify_resume
+from jobs.verification.kills import Moment
+from jobs.verification.verify import AttemptFailed, Start, plan, spawn, trains, verify_resume
 from scheduler.cli import app
+from tests.zygote import Zygote
 
 pytest.importorskip("safetensors")
 
 TRAINING = [kind for kind, spec in catalog.kinds().items() if trains(spec)]
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[tuple[Start, Start]]:
+    """Two ways to start attempts that import TensorFlow once each, and hash text differently."""
+    if not hasattr(os, "fork") or sys.platform == "darwin":  # Apple's own libraries do not survive it
+        yield spawn, spawn
+        return
+    with Zygote("1") as first, Zygote("2") as second:
+        yield first, second
 
 
 def triptych(*words: str) -> Result:
@@ -34,9 +48,12 @@ def triptych(*words: str) -> Result:
         for number, spec in enumerate(catalog.smallest(kind))
     ],
 )
-def test_every_kind_that_trains_ends_the_same_after_three_kills(spec: JobSpec[Any], tmp_path: Path) -> None:
+def test_every_kind_that_trains_ends_the_same_after_three_kills(
+    spec: JobSpec[Any], tmp_path: Path, forks: tuple[Start, Start]
+) -> None:
     pytest.importorskip("tensorflow")
-    found = verify_resume(spec, tmp_path, kills=3, seed=3)
+    first, second = forks
+    found = verify_resume(spec, tmp_path, kills=3, seed=3, start=first, start_killed=second)
     assert len(found.deaths) == 3
     assert {death.moment for death in found.deaths} == set(Moment)
     assert found.went_on
@@ -70,7 +87,7 @@ def test_steps_are_done_again_after_a_kill_and_half_a_checkpoint_is_passed_over(
     found = verify_resume(Walk(), tmp_path, kills=6, seed=2)
     assert any(death.resumed_from < death.step for death in found.deaths)
     assert any(death.moment == Moment.SAVING and death.resumed_from for death in found.deaths)
-    assert "skipped a checkpoint" in "".join(path.read_text() for path in tmp_path.glob("killed-*.log"))
+    assert "is passed over" in "".join(path.read_text() for path in tmp_path.glob("killed-*.log"))
 
 
 def test_an_attempt_that_fails_by_itself_is_no_difference_but_an_error(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.checkpoint import Checkpoint, digest_of_spec, digest_of_state
+from jobs.checkpoints.file import Checkpoint, digest_of_spec, digest_of_state
 from jobs.context import JobContext, Progress
 from jobs.errors import Stopped
 from triptych_drill.spec import DrillResult, Train

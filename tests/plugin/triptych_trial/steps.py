@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from jobs.checkpoint import Checkpoint, digest_of_spec, digest_of_state
+from jobs.checkpoints.file import Checkpoint, digest_of_spec, digest_of_state
 from jobs.context import JobContext, Progress
 from jobs.errors import Stopped
 from triptych_trial.spec import Steps, TrialResult

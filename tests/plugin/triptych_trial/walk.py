@@ -3,7 +3,7 @@ import time
 import numpy as np
 from safetensors.numpy import save
 
-from jobs.checkpoint import Checkpoint, digest_of_spec, digest_of_state
+from jobs.checkpoints.file import Checkpoint, digest_of_spec, digest_of_state
 from jobs.context import JobContext, Progress
 from triptych_trial.spec import Walk, WalkResult
 

@@ -1,0 +1,1 @@
+"""The state of a job as a file: its format, its digest, and which ones are kept."""

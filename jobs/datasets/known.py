@@ -1,0 +1,53 @@
+"""What a data set holds, in words, and the named ones that a spec may mean."""
+
+from collections.abc import Container
+from typing import Any
+
+from jobs.datasets.named import DATA_SETS
+from jobs.datasets.tables.named import TABLES
+from jobs.datasets.texts import TEXT_SETS
+from jobs.errors import InvalidSpec
+from jobs.spec import JobSpec
+
+WORDS = {
+    "images": "a data set of images",
+    "texts": "a data set of texts",
+    "table": "a table with time",
+    "pretrained": "a pretrained checkpoint",
+}
+
+
+def content_of(name: str) -> str | None:
+    """What a named data set holds; None if none has this name."""
+    for content, named in (("images", DATA_SETS), ("texts", TEXT_SETS), ("table", TABLES)):
+        if name in named:
+            return content
+    return None
+
+
+def checked_content(spec: JobSpec[Any], field: str, name: str, wanted: str, content: str) -> None:
+    """Refuses a data set that holds something else than the field takes.
+
+    Raises:
+        InvalidSpec: it does.
+    """
+    if content != wanted:
+        raise InvalidSpec(
+            f"{spec.kind}: field {field!r} takes {WORDS[wanted]}, and {name!r} is {WORDS[content]}; "
+            "`triptych datasets list` shows what there is"
+        )
+
+
+def check_named(spec: JobSpec[Any], given: Container[str]) -> None:
+    """Refuses a named data set that holds something else than its field takes.
+
+    Args:
+        spec: of a job that runs without a store.
+        given: names for which a path was given.
+
+    Raises:
+        InvalidSpec: there is one.
+    """
+    for field, name, wanted in spec.named_sets():
+        if name not in given and (content := content_of(name)) is not None:
+            checked_content(spec, field, name, wanted, content)

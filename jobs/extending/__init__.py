@@ -1,0 +1,1 @@
+"""Trainings that go on from other trainings: what their specs say, without the computation."""

@@ -1,0 +1,1 @@
+"""Layers and losses that every GAN may use."""

@@ -1,0 +1,1 @@
+"""How far made images are from real ones. For every application that makes images."""

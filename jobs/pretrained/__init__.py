@@ -1,0 +1,1 @@
+"""Checkpoints in Hugging Face's format: where they come from, read into Keras, and written again."""

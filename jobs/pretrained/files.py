@@ -1,0 +1,21 @@
+"""The files of a checkpoint in Hugging Face's format."""
+
+#: Files of a checkpoint that every reader needs, then all that tokenizers consist of.
+CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+TOKENIZER_FILES = (
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+)
+FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES)

@@ -1,0 +1,1 @@
+"""Networks, patches and augmentations that the methods are built from."""

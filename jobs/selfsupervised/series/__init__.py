@@ -1,0 +1,1 @@
+"""Time series: forecast what comes, fill in what is missing."""

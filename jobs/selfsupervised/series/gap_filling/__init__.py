@@ -1,0 +1,1 @@
+"""Filling what is missing: methods, and how well each does on hidden values."""

@@ -1,0 +1,1 @@
+"""What forecasts: the simplest methods, ridge regression, and a network that begins from it."""

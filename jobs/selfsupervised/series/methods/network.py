@@ -1,0 +1,240 @@
+"""A network on patches that adds to ridge regression, and gives quantiles of its own.
+
+The rows of a window in patches are the tokens of a transformer, channel by channel with the same weights (Nie
+et al. 2023, PatchTST, https://arxiv.org/abs/2211.14730). It first predicts patches that are masked, then what
+ridge regression leaves over; a head sees all tokens, the time of the day, week and year, what is known ahead,
+and the forecast of ridge regression. The head begins at zero: before the first step the network is ridge
+regression.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from jobs.selfsupervised.networks.blocks import Blocks
+from jobs.selfsupervised.series.methods.method import Array
+from jobs.selfsupervised.series.methods.ridge import Ridge
+from jobs.selfsupervised.series.methods.times import HARMONICS, PERIODS
+from jobs.selfsupervised.series.panel import LEAST_DEVIATION, LEAST_SPREAD
+from jobs.selfsupervised.series.spec import TrainSeries
+from jobs.training import Batch, Trainable
+from jobs.training.draws import fork, philox_uniform
+from jobs.transformer.encoder.adamw import AdamW
+
+#: Hidden numbers of the head, at least.
+HEAD = 256
+DROPOUT = 0.2
+WEIGHT_DECAY = 1e-3
+_WARM_UP = 0.05
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the network's shapes follow from."""
+
+    window: int
+    horizon: int
+    covariates: int
+    levels: tuple[float, ...]
+
+    def patch(self, asked: int | None) -> int:
+        """Rows in a token."""
+        return min(asked or max(1, round(self.window / 12)), self.window)
+
+
+class Network(Trainable):
+    """Learns from places in a panel: see the module.
+
+    Args:
+        spec: sizes, shares, learning rate, seed.
+        sizes: of inputs and outputs.
+        ridge: what it adds to; its weights do not change.
+    """
+
+    def __init__(self, spec: TrainSeries, sizes: Sizes, ridge: Ridge) -> None:
+        super().__init__(("loss",), name="network")
+        self.spec, self.sizes = spec, sizes
+        self.patch = sizes.patch(spec.patch)
+        self.count = math.ceil(sizes.window / self.patch)
+        self.embed = keras.layers.Dense(spec.width, name="embed")
+        self.embed.build((None, self.count, 2 * self.patch))
+        self.places = self.add_weight(
+            name="places",
+            shape=(self.count, spec.width),
+            initializer=keras.initializers.RandomNormal(0.0, 0.02),
+        )
+        self.hidden = self.add_weight(
+            name="hidden", shape=(spec.width,), initializer=keras.initializers.RandomNormal(0.0, 0.02)
+        )
+        self.body = Blocks(1, self.count, spec.width, spec.depth, name="body")
+        self.body.build((None, self.count, spec.width))
+        self.draw = keras.layers.Dense(self.patch, name="draw")
+        self.draw.build((None, self.count, spec.width))
+        given = self.count * spec.width + sizes.window + sizes.horizon + sizes.horizon * sizes.covariates
+        given += 2 * PERIODS * HARMONICS + 2
+        self.first = keras.layers.Dense(max(HEAD, spec.width), activation="gelu", name="first")
+        self.first.build((None, given))
+        self.second = keras.layers.Dense(max(HEAD, spec.width), activation="gelu", name="second")
+        self.second.build((None, max(HEAD, spec.width)))
+        self.last = keras.layers.Dense(
+            sizes.horizon * (1 + len(sizes.levels)), kernel_initializer="zeros", name="last"
+        )
+        self.last.build((None, max(HEAD, spec.width)))
+        self.weights_of_ridge = tf.constant(ridge.weights, tf.float32)
+        self.intercept = tf.constant(ridge.intercept, tf.float32)
+        self.offsets = tf.constant(ridge.offsets, tf.float32)
+
+    def prepare(self, steps: int, filled: Array, seen: Array) -> None:
+        """Takes the panel that it learns from, and builds the optimizer for so many steps."""
+        self.filled = tf.constant(filled, tf.float32)
+        self.seen = tf.constant(seen)
+        self.pretraining = int(self.spec.pretrain_share * steps)
+        self.warm_up, self.steps = max(1, int(_WARM_UP * steps)), steps
+        self.optimizer_of_all = AdamW(self.spec.learning_rate, WEIGHT_DECAY)
+        self.optimizer_of_all.build(self.trainable_variables)
+
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """The one there is."""
+        return [self.optimizer_of_all]
+
+    def one_step(self, batch: Batch, step: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """One update: by masked patches at first, then by the forecast."""
+        weights = self.trainable_variables
+        seed = tf.stack([tf.constant(self.spec.seed, tf.int64), step])
+        places = batch["places"][:, tf.newaxis]
+        before = places + tf.range(-self.sizes.window, 0)
+        values, seen = tf.gather(self.filled, before), tf.cast(tf.gather(self.seen, before), tf.float32)
+        numbers, means, deviations = _normalised(values, seen)
+        ahead = tf.gather(self.filled, places + tf.range(self.sizes.horizon))
+        ahead = (ahead - means) / deviations
+
+        def masked() -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                loss = self._masked_loss(numbers, seen, seed)
+            return [loss, *_gradients(tape, loss, weights)]
+
+        def forecast() -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                found = self.outputs_of(
+                    numbers, seen, means, deviations, batch["phases"], batch["known"], fork(seed, 1)
+                )
+                loss = self._forecast_loss(found, ahead, deviations)
+            return [loss, *_gradients(tape, loss, weights)]
+
+        if self.pretraining:
+            loss, *gradients = tf.cond(step < self.pretraining, masked, forecast)
+        else:
+            loss, *gradients = forecast()
+        self.optimizer_of_all.update(gradients, self._share(step))
+        return {"loss": loss}
+
+    def _share(self, step: tf.Tensor) -> tf.Tensor:
+        """Of the learning rate: rising at first, then falling along a cosine to 0."""
+        done = tf.cast(step + 1, tf.float32)
+        fallen = (done - self.warm_up) / max(1, self.steps - self.warm_up)
+        return tf.where(done < self.warm_up, done / self.warm_up, 0.5 + 0.5 * tf.cos(math.pi * fallen))
+
+    def _tokens(self, numbers: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
+        """Patches of what is there and whether it is, (batch, patches, 2 * rows)."""
+        missing = self.count * self.patch - self.sizes.window
+        both = tf.stack([numbers, seen], axis=2)
+        both = tf.pad(both, ((0, 0), (missing, 0), (0, 0)))
+        return tf.reshape(both, (-1, self.count, 2 * self.patch))
+
+    def _masked_loss(self, numbers: tf.Tensor, seen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Mean squared error of what was seen in masked patches."""
+        patches = self._tokens(numbers, seen)
+        batch = patches.shape[0]
+        hidden = tf.cast(
+            philox_uniform((batch, self.count), fork(seed, 0)) < self.spec.mask_share, tf.float32
+        )
+        hidden = hidden[:, :, tf.newaxis]
+        tokens = self.embed(patches) * (1.0 - hidden) + self.hidden * hidden + self.places
+        drawn = self.draw(self.body(tokens))
+        wanted = tf.reshape(patches, (batch, self.count, self.patch, 2))
+        counted = hidden * wanted[:, :, :, 1]
+        errors = tf.square(drawn - wanted[:, :, :, 0]) * counted
+        return tf.reduce_sum(errors) / tf.maximum(tf.reduce_sum(counted), 1.0)
+
+    def outputs_of(
+        self,
+        numbers: tf.Tensor,
+        seen: tf.Tensor,
+        means: tf.Tensor,
+        deviations: tf.Tensor,
+        clock: tf.Tensor,
+        known: tf.Tensor,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Forecast and quantiles in deviations of the window, (batch, 1 + levels, horizon).
+
+        Args:
+            numbers: normalised windows (batch, window).
+            seen: which of them were there, float32.
+            means: of the windows (batch, 1).
+            deviations: of the windows (batch, 1).
+            clock: phases of the clock and the calendar (batch, `PERIODS`), 0 to 1.
+            known: what is known ahead (batch, horizon * covariates).
+            seed: of the dropout; None for none.
+        """
+        base = tf.concat([numbers, known], axis=1) @ self.weights_of_ridge + self.intercept
+        tokens = self.body(self.embed(self._tokens(numbers, seen)) + self.places)
+        tokens = tf.reshape(tokens, (-1, self.count * self.spec.width))
+        angles = 2.0 * math.pi * clock[:, :, tf.newaxis] * tf.range(1.0, HARMONICS + 1.0)
+        angles = tf.reshape(angles, (-1, PERIODS * HARMONICS))
+        calendar = [tf.sin(angles), tf.cos(angles)]
+        spread = [tf.tanh(means), tf.math.log(deviations)]
+        inputs = tf.concat([_dropped(tokens, seed, 0), numbers, base, known, *calendar, *spread], axis=1)
+        inner = _dropped(self.first(inputs), seed, 1)
+        inner = _dropped(inner + self.second(inner), seed, 2)
+        added = tf.reshape(self.last(inner), (-1, 1 + len(self.sizes.levels), self.sizes.horizon))
+        offsets = tf.concat([tf.zeros((1, self.sizes.horizon)), self.offsets], axis=0)
+        widths = (deviations - LEAST_DEVIATION + LEAST_SPREAD) / deviations
+        return base[:, tf.newaxis] + added + offsets * widths[:, tf.newaxis]
+
+    def _forecast_loss(self, found: tf.Tensor, ahead: tf.Tensor, deviations: tf.Tensor) -> tf.Tensor:
+        """Squared error of z-scores, and the pinball loss of the quantiles."""
+        squared = tf.reduce_mean(tf.square((found[:, 0] - ahead) * deviations))
+        if not self.sizes.levels:
+            return squared
+        levels = tf.constant(self.sizes.levels, tf.float32)[:, tf.newaxis]
+        beyond = (ahead[:, tf.newaxis] - found[:, 1:]) * deviations[:, tf.newaxis]
+        pinball = tf.reduce_mean(tf.maximum(levels * beyond, (levels - 1.0) * beyond))
+        return squared + pinball
+
+    @tf.function(autograph=False)
+    def computed(self, *given: tf.Tensor) -> tf.Tensor:
+        """`outputs_of` without dropout, of a block."""
+        return self.outputs_of(*given)
+
+
+def _gradients(tape: tf.GradientTape, loss: tf.Tensor, weights: list[Any]) -> list[tf.Tensor]:
+    """Zero for what has no part in the loss: both branches of a condition have to return the same."""
+    found = tape.gradient(loss, weights)
+    return [
+        tf.zeros_like(weight.value) if gradient is None else tf.convert_to_tensor(gradient)
+        for gradient, weight in zip(found, weights, strict=True)
+    ]
+
+
+def _normalised(values: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """As `panel.normalised`, in float32; every window of a training has values that were seen."""
+    there = tf.logical_not(tf.math.is_nan(values))
+    values = tf.where(there, values, 0.0)
+    count = tf.reduce_sum(seen, axis=1, keepdims=True)
+    means = tf.reduce_sum(values * seen, axis=1, keepdims=True) / count
+    centred = tf.where(there, values - means, 0.0)
+    variances = tf.reduce_sum(tf.square(centred) * seen, axis=1, keepdims=True) / count
+    deviations = tf.sqrt(variances) + LEAST_DEVIATION
+    return centred / deviations, means, deviations
+
+
+def _dropped(numbers: tf.Tensor, seed: tf.Tensor | None, number: int) -> tf.Tensor:
+    if seed is None:
+        return numbers
+    kept = tf.cast(philox_uniform(tuple(numbers.shape), fork(seed, number)) >= DROPOUT, tf.float32)
+    return numbers * kept / (1.0 - DROPOUT)

@@ -1,0 +1,1 @@
+"""Inference over inputs without end: windows, shards of the result, engines. For every application."""

@@ -1,0 +1,114 @@
+"""What computes a trained model's outputs for many texts: OpenVINO on a CPU, or TensorFlow."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from jobs.errors import BadInput
+from jobs.pretrained.models import Loaded, set_epsilon
+from jobs.pretrained.tokens import Array
+from jobs.training import machine
+from jobs.transformer.bulk.inference import Forward, batch_of, embeddings_of, frozen, logits_of
+from jobs.transformer.bulk.openvino_graph import Graph
+
+#: Tokens int32 (batch, width), padded, and how many each text has, int32 (batch,).
+Batch = tuple[Array, Array]
+
+
+class Engine(Protocol):
+    """Computes float32 (batch, n) for each batch: logits, or embeddings."""
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Array]:
+        """The outputs of the batches, in their order. A batch's output depends on that batch alone."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which engine, and what it multiplies in; a result's last bits depend on it.
+
+    Attributes:
+        library: `openvino` or `tensorflow`.
+        precision: `float32` or `bfloat16`.
+    """
+
+    library: str
+    precision: str
+
+    @classmethod
+    def of(cls, library: str = "auto", precision: str = "auto") -> "Choice":
+        """What is best here, where it is not said.
+
+        Raises:
+            BadInput: OpenVINO was asked for, and is not installed.
+        """
+        if library == "auto":
+            on_cpu = not tf.config.list_physical_devices("GPU")
+            library = "openvino" if on_cpu and has_openvino() else "tensorflow"
+        if library == "openvino" and not has_openvino():
+            raise BadInput(
+                "engine='openvino' needs the package openvino, which is not installed here: pip install "
+                "openvino, or choose engine='tensorflow'"
+            )
+        if library == "openvino" and precision == "bfloat16":
+            precision = "auto"  # it falls back to float32 where the processor has none; say so then
+        return cls(library, machine.precision(precision))
+
+    def __str__(self) -> str:
+        return f"{self.library} {version(self.library)}, {self.precision}"
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    return find_spec("openvino") is not None
+
+
+def classifying(loaded: Loaded, choice: Choice) -> Engine:
+    """Computes logits, float32 (batch, classes)."""
+    if choice.library == "openvino":
+        return _openvino(choice, lambda library: Graph(library, loaded).logits())
+    return TensorFlow(logits_of(_in_precision(loaded, choice)))
+
+
+def embedding(loaded: Loaded, normalize: bool, choice: Choice) -> Engine:
+    """Computes mean-pooled embeddings, float32 (batch, hidden)."""
+    if choice.library == "openvino":
+        return _openvino(choice, lambda library: Graph(library, loaded).embeddings(normalize))
+    return TensorFlow(embeddings_of(_in_precision(loaded, choice), normalize))
+
+
+def _openvino(choice: Choice, build: Callable[[Any], Any]) -> Engine:
+    from jobs.transformer.bulk.openvino import OpenVino
+
+    return OpenVino(build, choice.precision)
+
+
+class TensorFlow:
+    """The plain graph, wherever TensorFlow runs."""
+
+    def __init__(self, forward: Forward) -> None:
+        self._forward = frozen(forward)
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Array]:
+        """See `Engine.run`."""
+        for tokens, lengths in batches:
+            yield np.asarray(self._forward(*batch_of(tokens, lengths)))
+
+
+def _in_precision(loaded: Loaded, choice: Choice) -> Loaded:
+    """The same weights, multiplied in what was chosen."""
+    if choice.precision == "float32":
+        return loaded
+    classifier = loaded.classifier
+    config = classifier.backbone.get_config() | {"dtype": "mixed_bfloat16"}
+    backbone = type(classifier.backbone).from_config(config)
+    classes = int(classifier.output.shape[-1])
+    copy: keras.Model = type(classifier)(backbone=backbone, num_classes=classes, preprocessor=None)
+    copy.set_weights(classifier.get_weights())
+    set_epsilon(loaded.family, backbone, classifier.backbone.embeddings_layer_norm.epsilon)
+    return Loaded(loaded.family, copy, loaded.has_head)

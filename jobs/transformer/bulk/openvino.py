@@ -1,0 +1,75 @@
+"""Runs a model with OpenVINO, which knows a processor's instructions better than TensorFlow does."""
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from jobs.pretrained.tokens import Array
+from jobs.training import machine
+
+_TELEMETRY = "openvino_telemetry"
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+def quiet_import() -> Any:
+    """OpenVINO, without its telemetry.
+
+    Importing it would write an identifier into the home folder and send a message to its makers. It goes
+    without where the telemetry's package cannot be imported.
+    """
+    before = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # the documented way to forbid an import
+    try:
+        import openvino
+    finally:
+        del sys.modules[_TELEMETRY]
+        if before is not None:
+            sys.modules[_TELEMETRY] = before
+    return openvino
+
+
+class OpenVino:
+    """See `Engine`. Each batch is computed by one thread, and as many at once as the job has threads.
+
+    So no batch waits for the slowest of several threads, and none of its bits depends on how many there are.
+
+    Args:
+        build: makes the model, as `jobs.transformer.bulk.openvino_graph` does, given the library.
+        precision: `float32` or `bfloat16`.
+    """
+
+    def __init__(self, build: Callable[[Any], Any], precision: str) -> None:
+        openvino = quiet_import()
+        threads = machine.threads()
+        settings = {
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": threads,
+            # Jobs side by side on one machine would be pinned to the same cores.
+            "ENABLE_CPU_PINNING": False,
+        }
+        compiled = openvino.Core().compile_model(build(openvino), "CPU", settings)
+        self._requests = [compiled.create_infer_request() for _ in range(threads)]
+
+    def run(self, batches: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+        """See `Engine.run`."""
+        idle, busy = deque(self._requests), deque[Any]()
+        for tokens, lengths in batches:
+            if not idle:
+                yield _output(busy, idle)
+            request = idle.popleft()
+            request.start_async([tokens, lengths])
+            busy.append(request)
+        while busy:
+            yield _output(busy, idle)
+
+
+def _output(busy: "deque[Any]", idle: "deque[Any]") -> Array:
+    request = busy.popleft()
+    request.wait()
+    output = np.array(request.get_output_tensor(0).data)  # a copy: the request will be used again
+    idle.append(request)
+    return output

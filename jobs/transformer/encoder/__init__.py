@@ -1,0 +1,1 @@
+"""The lean forward pass of an encoder, with its update, over the variables of KerasHub's."""

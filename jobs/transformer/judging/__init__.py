@@ -1,0 +1,1 @@
+"""How good a classifier is: splits, figures, charts. For every application that tells classes apart."""

@@ -1,0 +1,46 @@
+"""What is known of a data set without reading it."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from jobs.datasets.images import ImageSet
+from jobs.datasets.tables.intake import span_of
+from jobs.datasets.tables.table import Table
+
+
+@dataclass(frozen=True)
+class DataSetInfo:
+    """What a name stands for now."""
+
+    name: str
+    digest: str  #: SHA-256 of the content
+    count: int  #: images, rows, or files
+    shape: tuple[int, ...]  #: (height, width, channels) of images
+    class_names: tuple[str, ...]
+    title: str = ""
+    content: str = "images"  #: or "texts", "table": one with time, or "pretrained": a checkpoint
+    columns: tuple[str, ...] = ()  #: of texts, or of numbers in a table
+    notes: tuple[str, ...] = ()  #: what was left out, guessed or changed when it was taken in
+    series: int = 0  #: in a table
+    step: str = ""  #: the time between the rows of a table, such as `1h`
+    span: tuple[str, ...] = ()  #: the first time in a table and the last one
+
+
+#: What earlier versions do not know.
+_NEW = ("notes", "series", "step", "span")
+
+
+def kept(info: DataSetInfo) -> dict[str, Any]:
+    """As it is kept; without what a worker of the version before does not know, where there is none of it."""
+    return {key: value for key, value in asdict(info).items() if key not in _NEW or value}
+
+
+def info_of(name: str, images: ImageSet) -> DataSetInfo:
+    """Of images."""
+    return DataSetInfo(name, images.digest, len(images), images.shape, images.class_names, notes=images.notes)
+
+
+def info_of_table(name: str, digest: str, table: Table) -> DataSetInfo:
+    """Of a table with time."""
+    about = DataSetInfo(name, digest, len(table), (), (), "", "table", table.columns, table.remarks)
+    return replace(about, series=len(table.ids), step=str(table.step), span=span_of(table))

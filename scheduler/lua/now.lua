@@ -1,0 +1,2 @@
+-- Redis's clock.
+return stamp(now)

@@ -1,0 +1,1 @@
+"""Jobs that are submitted again and again, at times of the calendar."""

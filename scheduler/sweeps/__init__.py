@@ -1,0 +1,1 @@
+"""Many trainings that search for the best values of some fields."""

@@ -1,0 +1,1 @@
+"""Jobs as event files, for TensorBoard: scalars, pictures, specs, hyperparameters, embeddings."""

@@ -1,0 +1,58 @@
+"""How tests are spread over processes: by file, so that a file's fixtures are made once."""
+
+from collections.abc import Iterable
+from itertools import chain, zip_longest
+from typing import TypeVar
+
+from xdist.scheduler import LoadScopeScheduling
+
+from worker.devices import usable_cores
+from worker.memory import usable_memory
+
+#: Tests that share nothing but a file, and each take long: they are spread one by one.
+_APART = ("tests/unit/test_verification.py",)
+#: Tests that mostly wait for other processes, and tests that mostly compute; the longest files first.
+_WAITING = ("tests/chaos/", "tests/acceptance/test_stack.py", "tests/acceptance/", "tests/integration/")
+_COMPUTING = ("tests/unit/test_verification.py", "tests/unit/")
+#: What one process of tests may need, with the processes that its tests start.
+_MEMORY = 3 << 30
+
+_Item = TypeVar("_Item")
+
+
+class ByFile(LoadScopeScheduling):
+    """Gives a process the tests of a file, and the next file once it is nearly done."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file in _APART else file
+
+
+def processes() -> int:
+    """How many: one more than cores, since some wait, as far as there is memory for them."""
+    return max(1, min(usable_cores() + 1, usable_memory() // _MEMORY))
+
+
+def in_order(items: Iterable[tuple[str, _Item]]) -> list[_Item]:
+    """Of tests by their ids, those of waiting and of computing files in turn, so that no processor is idle.
+
+    Long files are first: with small ones at the end, all processes end at about the same time.
+    """
+    files: dict[str, list[_Item]] = {}
+    for nodeid, item in items:
+        file = nodeid.partition("::")[0]
+        files.setdefault(nodeid if file in _APART else file, []).append(item)
+    waiting, computing = _sorted(files, _WAITING), _sorted(files, _COMPUTING)
+    turns = chain.from_iterable(zip_longest(waiting, computing))
+    ordered = [name for name in turns if name is not None]
+    ordered += [name for name in files if name not in ordered]
+    return [item for name in ordered for item in files[name]]
+
+
+def _sorted(files: Iterable[str], prefixes: tuple[str, ...]) -> list[str]:
+    return [
+        name
+        for number, prefix in enumerate(prefixes)
+        for name in files
+        if name.startswith(prefix) and not name.startswith(prefixes[:number])
+    ]

@@ -1,0 +1,70 @@
+"""Models of a moment, and data for them: what they say is of no interest, only whether it stays the same."""
+
+from pathlib import Path
+
+import numpy as np
+
+from jobs import TrainGan, TrainSelfSupervised, TrainSeries
+from jobs.datasets.images import ImageSet
+from jobs.datasets.tables.calendar import Calendar
+from jobs.datasets.tables.step import Step
+from jobs.datasets.tables.table import Table
+from jobs.local import run_locally
+from jobs.pretrained import models, tiny
+from jobs.pretrained.card import Card
+from jobs.pretrained.export import export
+
+
+def write_models(home: Path) -> None:
+    """A folder of data sets, and of jobs that have left a model: `classifier`, `encoder`, `gan`, `series`."""
+    write_classifier(home, home / "classifier/artifacts/model")
+    texts = [f'"{"great " * (n % 5)}film {n}"' if n % 11 else "" for n in range(100)]
+    (home / "texts.csv").write_text("\n".join(["id,text", *(f"{n},{text}" for n, text in enumerate(texts))]))
+    write_series(home)
+    images = np.random.default_rng(0).integers(0, 256, (60, 6, 5, 1), dtype=np.uint8)
+    ImageSet(images, np.arange(60) % 2, ("even", "odd")).write(home / "images.npz")
+    data = {"images": home / "images.npz"}
+    run_locally(
+        TrainSelfSupervised(dataset="images", epochs=1, batch_size=8, embedding_dim=4), home / "encoder", data
+    )
+    run_locally(
+        TrainGan(
+            architecture="mlp",
+            dataset="images",
+            epochs=1,
+            batch_size=8,
+            latent_dim=4,
+            generator_units=(5,),
+            discriminator_units=(5,),
+            conditional=True,
+        ),
+        home / "gan",
+        data,
+    )
+
+
+def write_series(home: Path) -> None:
+    """Two columns of hours, ten series of the same columns, and a job that has learnt from the hours."""
+    random = np.random.default_rng(0)
+    hours = random.normal(10, 2, (90, 2)).round(2)
+    lines = [f"2024-01-{1 + n // 24:02d} {n % 24:02d}:00,{a},{b}" for n, (a, b) in enumerate(hours)]
+    lines[40:43] = [f"{line.rpartition(',')[0]}," for line in lines[40:43]]  # some that are missing
+    (home / "hours.csv").write_text("\n".join(["time,a,b", *lines]))
+    starts, offsets = np.full(10, 19_723 * 86_400_000_000, np.int64), np.arange(11) * 30
+    names = tuple(f"shop {number}" for number in range(10))
+    step, calendar = Step(microseconds=3_600_000_000), Calendar("time")
+    (home / "shops").mkdir()
+    values = random.normal(10, 2, (300, 2))
+    values[25:45, 0] = values[110:118, 1] = values[200:203] = np.nan
+    Table(("a", "b"), names, starts, offsets, values, step, calendar, "shop").write(home / "shops")
+    spec = TrainSeries(dataset="hours", horizon=3, window=8, method="ridge")
+    run_locally(spec, home / "series", {"hours": home / "hours.csv"})
+
+
+def write_classifier(home: Path, model: Path) -> None:
+    """A classifier of random weights, and the checkpoint that it has them from."""
+    (home / "pretrained").mkdir()
+    tiny.write(home / "pretrained")
+    classifier = models.load(home / "pretrained", 2, seed=1).classifier
+    card = Card("tiny", "none", {}, ("bad", "good"), {}, {}, {}, 32)
+    export(classifier, home / "pretrained", model, ("bad", "good"), card)

@@ -1,0 +1,128 @@
+"""Every divisible kind comes to the same files, byte for byte, for every number of parts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from jobs import (
+    ClassifyTexts,
+    EmbedTexts,
+    EncodeImages,
+    FillSeries,
+    ForecastSeries,
+    GenerateImages,
+    catalog,
+)
+from jobs.context import StopReason
+from jobs.dividing.running import PartContext, run_divided
+from jobs.errors import Stopped
+from jobs.gan import generate
+from jobs.local import run_locally
+from jobs.selfsupervised import encode
+from jobs.selfsupervised.series import fill, forecast
+from jobs.transformer import predictions
+from jobs.transformer.bulk import windows
+from tests.small_models import write_models
+
+TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
+SPECS: dict[str, Any] = {
+    "classify": ClassifyTexts(model="classifier", dataset="texts", **TEXT),
+    "classify to CSV, texts of its own": ClassifyTexts(
+        model="classifier", texts=tuple(f"word {n} " * (n % 7) for n in range(90)), output="csv", **TEXT
+    ),
+    "embed": EmbedTexts(model="classifier", dataset="texts", **TEXT),
+    "encode": EncodeImages(model="encoder", dataset="images"),
+    "fill": FillSeries(dataset="shops"),
+    "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
+    "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
+}
+#: What tells the time that it took.
+TIMES = ("seconds", "rows_per_second")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data sets, and with jobs that have left a model each."""
+    home = tmp_path_factory.mktemp("home")
+    write_models(home)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "BATCHES", 2)
+    monkeypatch.setattr(windows, "MOST_CHARACTERS", 60)
+    monkeypatch.setattr(predictions, "GROUP", 25)
+    monkeypatch.setattr(encode, "BLOCK", 8)
+    monkeypatch.setattr(fill, "BLOCK", 37)
+    monkeypatch.setattr(fill, "LEAST", 1)
+    monkeypatch.setattr(forecast, "BLOCK", 1)
+    monkeypatch.setattr(forecast, "LEAST", 1)
+    monkeypatch.setattr(generate, "BATCH", 4)
+    monkeypatch.setattr(generate, "LEAST", 1)
+
+
+def data(home: Path) -> dict[str, Path]:
+    return {"texts": home / "texts.csv", "images": home / "images.npz", "shops": home / "shops"}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    names = folder.joinpath("artifacts").rglob("*")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in names if path.is_file()}
+
+
+def said(result: Any) -> dict[str, Any]:
+    return {name: value for name, value in result.model_dump().items() if name not in TIMES}
+
+
+def test_every_divisible_kind_is_among_these() -> None:
+    ours = {
+        kind for kind, spec in catalog.kinds().items() if spec.divisible and spec.__module__[:5] == "jobs."
+    }
+    assert {spec.kind for spec in SPECS.values()} == ours
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Path, name: str) -> None:
+    spec, slug = SPECS[name], name.replace(",", "").replace(" ", "-").lower()
+    alone = run_locally(spec, home / f"{slug}-alone", data(home))
+    for parts in (1, 2, 7, "auto"):
+        folder = home / f"{slug}-{parts}"
+        whole = run_divided(spec, folder, parts, data(home), slots=2)  # type: ignore[arg-type]
+        assert said(whole) == said(alone)
+        assert files(folder) == files(home / f"{slug}-alone")
+        count = len(list((folder / "parts").iterdir()))
+        assert count == parts if parts != "auto" else 2 < count < 8
+
+
+@pytest.mark.parametrize("name", ["classify", "embed", "encode", "fill", "forecast"])
+def test_a_part_that_is_stopped_goes_on_where_it_was(
+    home: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SPECS[name]
+    stops: list[int] = []
+
+    class Stopping(PartContext):
+        asked = 0
+
+        def should_stop(self) -> StopReason | None:
+            self.asked += 1
+            if self.asked == 3 and self._job.name == "0002" and not stops:
+                stops.append(self.asked)
+                return StopReason.DRAIN
+            return None
+
+    run: Callable[[], Any] = lambda: run_divided(  # noqa: E731
+        spec, home / f"{name}-stopped", 2, data(home), context=Stopping
+    )
+    with pytest.raises(Stopped):
+        run()
+    assert list((home / f"{name}-stopped/parts/0002/checkpoints").iterdir())
+    alone = run_locally(spec, home / f"{name}-undisturbed", data(home))
+    assert said(run()) == said(alone)
+    assert files(home / f"{name}-stopped") == files(home / f"{name}-undisturbed")

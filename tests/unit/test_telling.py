@@ -1,0 +1,57 @@
+"""A file of rows is taken for texts or for a table with time; where it may be either, a person is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.datasets.tables.telling import chosen, told
+from jobs.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("date,HUFL,OT\n2016-07-01 00:00:00,5.8,30.5\n2016-07-01 01:00:00,5.7,27.7\n", "table"),
+        ("date;a;b\n01.02.2024;1,5;\n02.02.2024;2,5;\n", "table"),
+        ("id,ds,y\n1,2024-01-01,2\n1,2024-01-02,3\n", "table"),
+        ("year,co2\n1959,315.9\n1960,316.9\n", "table"),
+        ("text,label\ngood,1\nbad,0\n", "texts"),
+        ("number,size\n1,2\n3,4\n", "texts"),
+        ("date,text\n2024-01-01,good\n2024-01-02,bad\n", "texts"),
+        (
+            "date,stars,review\n2024-01-01,5,I liked it very much indeed\n2024-01-02,1,Not for me at all\n",
+            "texts",
+        ),
+        ("text\ngood\n", "texts"),
+        ("", "texts"),
+    ],
+)
+def test_a_file_tells_what_it_holds(tmp_path: Path, text: str, content: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    found, note = told(path)
+    assert found == content
+    assert bool(note) == (content == "table")
+
+
+def test_a_file_that_may_be_either_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("date,shop,sales\n2024-01-01,north,2\n2024-01-01,south,3\n")
+    with pytest.raises(
+        BadInput, match=r"sales.csv may be a table .*--as table or --as texts.*--series 'shop'"
+    ):
+        told(path)
+    assert chosen(path, "table", False, False) == ("table", "")
+    assert chosen(path, "texts", False, False) == ("texts", "")
+    assert chosen(path, None, False, True) == ("table", "")
+    assert chosen(path, None, True, False) == ("texts", "")
+
+
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    for content, as_texts, as_table in (("table", True, False), ("texts", False, True), (None, True, True)):
+        with pytest.raises(BadInput, match="are of t"):
+            chosen(tmp_path / "t.csv", content, as_texts, as_table)  # type: ignore[arg-type]
+
+
+def test_lines_of_json_are_texts(tmp_path: Path) -> None:
+    assert told(tmp_path / "t.jsonl") == ("texts", "")

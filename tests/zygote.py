@@ -1,0 +1,102 @@
+"""Attempts of `verify_resume`, forked from a process that has imported what they need and used none of it.
+
+TensorFlow takes seconds to import, and does not survive a fork once it was used. Here nothing is: each
+attempt is a process of its own that is really killed, and knows nothing of the attempts before it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from jobs import catalog
+from jobs.verification import victim
+from jobs.verification.kills import Assignment
+
+ROOT = Path(__file__).parent.parent
+
+
+class Zygote:
+    """Runs an attempt when called; its process lives from the first call to the end of the context."""
+
+    def __init__(self, hash_seed: str, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = {**(variables or {}), "PYTHONHASHSEED": hash_seed}
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> "Zygote":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.communicate()  # the end of its input is its end
+
+    def __call__(self, assignment: Assignment, log: Path) -> int:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.zygote"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+                env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, **self._variables},
+            )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([asdict(assignment), str(log)]) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+def main() -> None:
+    """Forks for each line of the input, and answers with the exit code of the child."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        fields, log = json.loads(line)
+        assignment = Assignment(**fields)
+        catalog.action(assignment.spec["kind"])
+        _expect_unused()
+        child = os.fork()
+        if child == 0:
+            _attempt(assignment, log)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
+    os._exit(0)  # TensorFlow's own tidying up takes long
+
+
+def _expect_unused() -> None:
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.eager import context
+
+        assert context._context is None, "an import has made TensorFlow compute: no process may be forked now"
+
+
+def _attempt(assignment: Assignment, log: str) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    for number, opened in enumerate((nothing, output, output)):
+        os.dup2(opened, number)
+    code = 0
+    try:
+        victim.attempt(assignment)
+    except SystemExit as end:
+        print(end, file=sys.stderr)
+        code = 1
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    _flush(sys.stdout, sys.stderr)
+    os._exit(code)
+
+
+def _flush(*streams: IO[str]) -> None:
+    for stream in streams:
+        stream.flush()
+
+
+if __name__ == "__main__":
+    main()
