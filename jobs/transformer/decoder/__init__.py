@@ -1,1 +1,1 @@
-"""Decoders (GPT, Llama and their kin): one forward pass for training, for prompts and for one token after it."""
+"""Decoders (GPT, Llama and their kin): one forward pass for training, for prompts and for the next token."""

@@ -4,7 +4,7 @@ A row's tokens lie from slot 0 on, whatever else is in the batch; slots that a r
 of `MASKED`, of which nothing is left. So a row's numbers depend on that row and on the number of slots alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ MOST_SCORES = 2**26
 
 def slots_for(tokens: int) -> int:
     """The smallest cache for so many tokens."""
-    return next(size for size in SLOTS if size >= tokens)
+    return int(next(size for size in SLOTS if size >= tokens))
 
 
 def chunk_of(slots: int) -> int:
@@ -82,13 +82,15 @@ class Session:
 
     Args:
         layout: of the decoder.
-        weights: by name, in the type that is multiplied in.
+        weights: gives them by name, where a step is traced; what is multiplied is cast there if it has to be.
         kind: of activations and products.
         rows: in a batch.
         slots: of a row.
     """
 
-    def __init__(self, layout: Layout, weights: Weights, kind: tf.DType, rows: int, slots: int) -> None:
+    def __init__(
+        self, layout: Layout, weights: Callable[[], Weights], kind: tf.DType, rows: int, slots: int
+    ) -> None:
         self.rows, self.slots, self.chunk = rows, slots, chunk_of(slots)
         self._layout, self._weights, self._kind = layout, weights, kind
         shape = (rows * layout.groups * slots, layout.head)
@@ -99,14 +101,18 @@ class Session:
         self._steps = {width: self._compiled(width) for width in (1, self.chunk)}
 
     def _compiled(self, width: int) -> Any:
-        signature = [tf.TensorSpec((self.rows, width), tf.int32), *[tf.TensorSpec((self.rows,), tf.int32)] * 2]
+        signature = [
+            tf.TensorSpec((self.rows, width), tf.int32),
+            *[tf.TensorSpec((self.rows,), tf.int32)] * 2,
+        ]
 
         def step(tokens: tf.Tensor, starts: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
             places = tf.minimum(starts[:, None] + tf.range(width), self.slots - 1)
             memory = Cached(self._caches, self._layout, places, self.slots)
-            states = hidden(self._layout, self._weights, tokens, places, memory, self._kind)
+            weights = self._weights()
+            states = hidden(self._layout, weights, tokens, places, memory, self._kind)
             chosen = tf.gather(states, tf.range(self.rows) * width + last)
-            return logits(self._layout, self._weights, chosen)
+            return logits(self._layout, weights, chosen)
 
         return tf.function(step, input_signature=signature, autograph=False)
 
@@ -144,4 +150,6 @@ class Session:
 
 def tensors(weights: Mapping[str, Array], kind: tf.DType) -> dict[str, tf.Tensor]:
     """Weights in the type that is multiplied in; what is no kernel or table stays float32."""
-    return {name: tf.constant(array, kind if array.ndim > 1 else tf.float32) for name, array in weights.items()}
+    return {
+        name: tf.constant(array, kind if array.ndim > 1 else tf.float32) for name, array in weights.items()
+    }

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from jobs.errors import BadInput
-from jobs.pretrained.files import CONFIG, TOKENIZER_FILES, WEIGHTS
+from jobs.pretrained.files import CHAT_TEMPLATE, CONFIG, GENERATION_CONFIG, TOKENIZER_FILES, WEIGHTS
 from jobs.pretrained.tensors import Weights
 from jobs.transformer.decoder.families import ARCHITECTURES, layout_of, pieces, prefix_of
 from jobs.transformer.decoder.layout import Array, Layout
 
-GENERATION_CONFIG = "generation_config.json"
 #: What goes along unchanged: the tokenizer's files, and how the model's makers want it to be sampled.
-ALONG = (*TOKENIZER_FILES, GENERATION_CONFIG, "chat_template.jinja", "tokenizer.model")
+ALONG = (*TOKENIZER_FILES, GENERATION_CONFIG, CHAT_TEMPLATE)
 #: What the head is called, which has no prefix.
 HEAD = "lm_head.weight"
 
@@ -83,8 +82,8 @@ def _spelt(name: str, family: str, there: Weights, folder: Path) -> str:
         if each in there.shapes:
             return each
     raise BadInput(
-        f"{WEIGHTS} of {folder.name} has no tensor {spelt[0]!r}, which a {family} consists of; save the whole "
-        "model"
+        f"{WEIGHTS} of {folder.name} has no tensor {spelt[0]!r}, which a {family} consists of; save the "
+        "whole model"
     )
 
 

@@ -1,4 +1,4 @@
-"""A decoder's forward pass over its weights: the same one for training, for prompts and for the next token."""
+"""A decoder's forward pass over its weights: one for training, for prompts and for the next token."""
 
 import math
 from collections.abc import Mapping
@@ -191,7 +191,7 @@ def _activated(layout: Layout, values: tf.Tensor) -> tf.Tensor:
 
 
 def _turns(layout: Layout, places: tf.Tensor, kind: tf.DType) -> list[tuple[tf.Tensor, tf.Tensor]] | None:
-    """Cosines and sines of each layer, (batch or 1, length, 1, head / 2); one pair for layers that are alike."""
+    """Cosines and sines of each layer, (batch or 1, length, 1, head / 2); one pair for all that are alike."""
     if layout.rotary is None:
         return None
     by_kind = {}

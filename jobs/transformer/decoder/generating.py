@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +10,8 @@ import tensorflow as tf
 from jobs.errors import BadInput
 from jobs.transformer.decoder.cache import Session, rows_for, slots_for, tensors
 from jobs.transformer.decoder.folders import Decoder
-from jobs.transformer.decoder.layout import Array
+from jobs.transformer.decoder.forward import Weights
+from jobs.transformer.decoder.layout import Array, Layout
 from jobs.transformer.decoder.sampling import Sampling, draw
 from jobs.transformer.decoder.texts import Texts
 
@@ -82,9 +84,27 @@ class Generator:
     """
 
     def __init__(self, decoder: Decoder, texts: Texts, precision: str) -> None:
-        self.layout, self.texts = decoder.layout, texts
-        self._kind = KINDS[precision]
-        self._weights = tensors(decoder.weights, self._kind)
+        kind = KINDS[precision]
+        weights = tensors(decoder.weights, kind)
+        self._set(decoder.layout, lambda: weights, kind, texts)
+
+    @classmethod
+    def of(cls, layout: Layout, weights: Callable[[], Weights], kind: tf.DType, texts: Texts) -> Self:
+        """Of a decoder in training.
+
+        Args:
+            layout: of the decoder.
+            weights: its variables by name, as they are whenever something is generated.
+            kind: of activations and products.
+            texts: its tokenizer.
+        """
+        found = cls.__new__(cls)
+        found._set(layout, weights, kind, texts)
+        return found
+
+    def _set(self, layout: Layout, weights: Callable[[], Weights], kind: tf.DType, texts: Texts) -> None:
+        self.layout, self.texts = layout, texts
+        self._weights, self._kind = weights, kind
         self._session: Session | None = None
 
     def answers(

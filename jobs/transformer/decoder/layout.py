@@ -156,7 +156,7 @@ def fresh(layout: Layout, seed: int) -> Mapping[str, Array]:
             found[name] = (draws.standard_normal(shape, np.float32) / math.sqrt(shape[0])).astype(np.float32)
         elif last in ("embedding", "positions", "output"):
             found[name] = draws.standard_normal(shape, np.float32) * np.float32(0.02)
-        elif "norm" in last and not last.endswith("bias") or last.startswith("after"):
+        elif ("norm" in last and not last.endswith("bias")) or last.startswith("after"):
             found[name] = np.full(shape, 1 - layout.offset, np.float32)
         else:
             found[name] = np.zeros(shape, np.float32)

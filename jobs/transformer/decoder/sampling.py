@@ -38,8 +38,8 @@ class Sampling:
     The rules apply in the order in which they stand here, as in the library transformers.
 
     Attributes:
-        repetition_penalty: logits of tokens that are there already are divided by it, negative ones multiplied
-            (Keskar et al., 2019, section 4.1); 1 = nothing.
+        repetition_penalty: what logits of tokens that are there already are divided by, negative ones
+            multiplied (Keskar et al., 2019, section 4.1); 1 = nothing.
         temperature: what logits are divided by; 0 = always the most likely token.
         top_k: so many of the most likely tokens may come; 0 = all.
         top_p: of the most likely tokens, as many as have this probability together (Holtzman et al., 2020).
@@ -72,12 +72,12 @@ class Sampling:
         return int(tokens[min(place, len(tokens) - 1)])
 
     def left(self, logits: Array) -> tuple[Array, Array]:
-        """The tokens that may come, ascending, int64 (some,), and shares in their proportion, float64 (some,).
+        """The tokens that may come, ascending, int64 (some,), and what each is worth, float64 (some,).
 
         Args:
             logits: float32 (vocabulary,), after the penalty.
         """
-        scaled = (logits - logits.max()).astype(np.float64) / self.temperature
+        scaled = (logits.astype(np.float64) - logits.max()) / self.temperature
         tokens = np.arange(len(scaled))
         if 0 < self.top_k < len(scaled):
             least = np.partition(scaled, -self.top_k)[-self.top_k]
@@ -95,7 +95,7 @@ class Sampling:
 def _nucleus(shares: Array, probability: float) -> Array:
     """The fewest numbers of the largest shares that have this probability together, ascending."""
     total = shares.sum()
-    # What is smaller than this has less than the rest of the probability all together, and need not be sorted.
+    # What is smaller than this has less than the rest of the probability together, and need not be sorted.
     some = np.flatnonzero(shares >= (1 - probability) * total / len(shares))
     order = some[np.argsort(-shares[some], kind="stable")]
     count = int(np.searchsorted(np.cumsum(shares[order]), probability * total)) + 1

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from jobs.errors import BadInput
-from jobs.transformer.decoder.folders import GENERATION_CONFIG, config_of
+from jobs.pretrained.files import GENERATION_CONFIG, TOKENIZER
+from jobs.transformer.decoder.folders import config_of
 from jobs.transformer.decoder.layout import Array
 
 
@@ -43,6 +44,22 @@ class Texts:
             ) from error
         self._fast.no_truncation()
         self._fast.no_padding()
+
+    @property
+    def content(self) -> str:
+        """The tokenizer as tokenizer.json has it."""
+        return str(self._fast.to_str())
+
+    @property
+    def end(self) -> int:
+        """The token that ends an answer: the tokenizer's own, or the first of those that do."""
+        own = self.hugging_face.eos_token_id
+        return int(own) if own is not None else min(self.ends)
+
+    def complete(self, folder: Path) -> None:
+        """Writes tokenizer.json into a folder that has none, as where the tokenizer came in another form."""
+        if not (folder / TOKENIZER).is_file():
+            self.hugging_face.save_pretrained(folder)
 
     @property
     def chats(self) -> bool:
@@ -92,6 +109,8 @@ class Texts:
             try:
                 found.append(json.loads(said.read_text(encoding="utf-8")).get("eos_token_id"))
             except (ValueError, AttributeError) as error:
-                raise BadInput(f"{GENERATION_CONFIG} of {self._folder.name} cannot be read: {error}") from error
+                raise BadInput(
+                    f"{GENERATION_CONFIG} of {self._folder.name} cannot be read: {error}"
+                ) from error
         tokens = [token for each in found for token in (each if isinstance(each, list) else [each])]
         return frozenset(int(token) for token in tokens if token is not None)

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jobs.pretrained.files import TOKENIZER, TOKENIZER_CONFIG
 from jobs.transformer.decoder.families import layout_of
-from jobs.transformer.decoder.folders import Decoder, write as write_folder
+from jobs.transformer.decoder.folders import Decoder
+from jobs.transformer.decoder.folders import write as write_folder
 from jobs.transformer.decoder.layout import Array, Layout
 
 END = "<|end|>"
@@ -20,7 +22,7 @@ _SIZES = {"vocab_size": 257, "hidden_size": 16, "intermediate_size": 32, "num_hi
 _SIZES |= {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 256}
 _GEMMA = {"head_dim": 4, "query_pre_attn_scalar": 4, "sliding_window": 8, "sliding_window_pattern": 2}
 #: By family, what its config.json says.
-CONFIGS: dict[str, dict[str, object]] = {
+CONFIGS: dict[str, dict[str, Any]] = {
     "gpt2": {"vocab_size": 257, "n_embd": 16, "n_layer": 2, "n_head": 4, "n_positions": 256},
     "llama": {**_SIZES, "tie_word_embeddings": True},
     "mistral": {**_SIZES, "sliding_window": 8},
@@ -44,7 +46,9 @@ def random(layout: Layout, scale: float = 0.3) -> dict[str, Array]:
     """Weights in which every piece has its say, float32 by name."""
     draws = np.random.Generator(np.random.Philox(key=[1, 2]))
     return {
-        name: (draws.standard_normal(shape) * scale + ("norm" in name and "bias" not in name)).astype(np.float32)
+        name: (draws.standard_normal(shape) * scale + ("norm" in name and "bias" not in name)).astype(
+            np.float32
+        )
         for name, shape in layout.shapes()
     }
 
@@ -60,7 +64,7 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([END])
     tokenizer.save(str(folder / TOKENIZER))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": TEMPLATE}
+    settings: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": TEMPLATE}
     settings |= {f"{name}_token": END for name in ("bos", "eos", "pad")}
     settings["clean_up_tokenization_spaces"] = False
     (folder / TOKENIZER_CONFIG).write_text(json.dumps(settings, indent=2))

@@ -17,7 +17,7 @@ from jobs.transformer.generation import answers
 from jobs.transformer.generation.answers import AnswerShard
 from jobs.transformer.generation.held import generator
 from jobs.transformer.generation.prompts import Prompts, Reader
-from jobs.transformer.generation.uses import GenerateTexts, Generated
+from jobs.transformer.generation.uses import Generated, GenerateTexts
 
 
 class _Work:
@@ -43,9 +43,7 @@ class _Work:
         self._reader = Reader(spec, self._generator)
         self._wish = Wish(
             seed=spec.seed,
-            sampling=Sampling(
-                spec.repetition_penalty, spec.temperature, spec.top_k, spec.top_p, spec.min_p
-            ),
+            sampling=Sampling(spec.repetition_penalty, spec.temperature, spec.top_k, spec.top_p, spec.min_p),
             most=spec.max_tokens,
             stops=spec.stops,
             ends=self._generator.texts.ends,
@@ -76,7 +74,10 @@ class _Work:
             before, many = done, self._spec.answers
             found: dict[tuple[int, int], Answer] = {}
             wanted = self._generator.answers(
-                requests, self._wish, self._batch_size, lambda count: go_on(before + count // many)  # noqa: B023
+                requests,
+                self._wish,
+                self._batch_size,
+                lambda count: go_on(before + count // many),  # noqa: B023
             )
             for request, answer in wanted:
                 found[request.row - first, request.answer] = answer

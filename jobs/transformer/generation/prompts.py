@@ -11,7 +11,6 @@ from jobs.datasets.rows import HALVED, Row, rows
 from jobs.dividing.parts import Part
 from jobs.errors import BadInput
 from jobs.pretrained.tokens import CHARACTERS_PER_TOKEN
-from jobs.transformer.bulk.windows import CUT
 from jobs.transformer.decoder.generating import Generator, Request
 from jobs.transformer.decoder.layout import Array
 from jobs.transformer.generation.uses import GenerateTexts

@@ -54,8 +54,8 @@ class OfModel(JobSpec[ResultT], Generic[ResultT]):
     model: Trained | None = Field(default=None, description="a finished transformer.generation.train job")
     pretrained: PretrainedName | None = Field(
         default=None,
-        description="in place of 'model': smollm2-135m, a checkpoint from a hub (owner/name), a folder, or an "
-        "upload; of the families gpt2, llama, mistral, qwen2, qwen3 and gemma3_text",
+        description="in place of 'model': smollm2-135m, a checkpoint from a hub (owner/name), a folder, or "
+        "an upload; of the families gpt2, llama, mistral, qwen2, qwen3 and gemma3_text",
     )
     precision: Precision = Field(
         default="auto", description="auto = bfloat16 where the processor calculates with it"
