@@ -30,6 +30,7 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.transformer.generation.spec import Generated, GenerateTexts
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -63,6 +64,8 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "GenerateTexts",
+    "Generated",
     "ImagesResult",
     "ReconstructImages",
     "ReconstructionResult",

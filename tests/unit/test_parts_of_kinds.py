@@ -15,6 +15,7 @@ from jobs import (
     FillSeries,
     ForecastSeries,
     GenerateImages,
+    GenerateTexts,
     catalog,
 )
 from jobs.context import StopReason
@@ -26,6 +27,7 @@ from jobs.selfsupervised import encode
 from jobs.selfsupervised.series import fill, forecast
 from jobs.transformer import predictions
 from jobs.transformer.bulk import windows
+from jobs.transformer.generation import prompts
 from tests.small_models import write_models
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
@@ -39,10 +41,13 @@ SPECS: dict[str, Any] = {
     "fill": FillSeries(dataset="shops"),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "answer prompts": GenerateTexts(
+        pretrained="tiny-gpt", dataset="texts", max_tokens=3, batch_size=4, answers=2, precision="float32"
+    ),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "tokens_per_second")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fill, "LEAST", 1)
     monkeypatch.setattr(forecast, "BLOCK", 1)
     monkeypatch.setattr(forecast, "LEAST", 1)
+    monkeypatch.setattr(prompts, "BATCHES", 2)
     monkeypatch.setattr(generate, "BATCH", 4)
     monkeypatch.setattr(generate, "LEAST", 1)
 
