@@ -40,6 +40,7 @@ from jobs.transformer.spec import (
     TextEmbeddings,
     TextEvaluation,
 )
+from jobs.transformer.vision.spec import ImageTraining, TrainImageClassifier
 
 __all__ = [
     "AugmentDataSet",
@@ -63,6 +64,7 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "ImageTraining",
     "ImagesResult",
     "ReconstructImages",
     "ReconstructionResult",
@@ -70,6 +72,7 @@ __all__ = [
     "TextEmbeddings",
     "TextEvaluation",
     "TrainGan",
+    "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",

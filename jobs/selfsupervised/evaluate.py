@@ -6,10 +6,10 @@ import json
 import numpy as np
 
 from jobs.context import JobContext, Progress
+from jobs.datasets.fitting import fitted
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 from jobs.pictures.lettering import lettering, verbatim
-from jobs.selfsupervised.fitting import fitted
 from jobs.selfsupervised.methods.building import load
 from jobs.selfsupervised.methods.learner import Learner
 from jobs.selfsupervised.networks.shapes import Array
