@@ -40,12 +40,20 @@ from jobs.transformer.spec import (
     TextEmbeddings,
     TextEvaluation,
 )
-from jobs.transformer.vision.spec import ImageTraining, TrainImageClassifier
+from jobs.transformer.vision.spec import (
+    ClassifyImages,
+    EvaluateImageClassifier,
+    ImageClassification,
+    ImageEvaluation,
+    ImageTraining,
+    TrainImageClassifier,
+)
 
 __all__ = [
     "AugmentDataSet",
     "Augmentation",
     "Classification",
+    "ClassifyImages",
     "ClassifyTexts",
     "EmbedTexts",
     "EmbeddingsResult",
@@ -53,6 +61,7 @@ __all__ = [
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateImageClassifier",
     "EvaluateSeries",
     "Evaluation",
     "EvaluationResult",
@@ -64,6 +73,8 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "ImageClassification",
+    "ImageEvaluation",
     "ImageTraining",
     "ImagesResult",
     "ReconstructImages",

@@ -9,14 +9,27 @@ from jobs.extending.specs import TrainingSpec
 from jobs.names import DataSetName, JobField, JobName
 from jobs.spec import JobResult
 from jobs.transformer.judging.figures import Scores
+from jobs.transformer.vision.uses import (
+    IMPORTS,
+    ClassifyImages,
+    EvaluateImageClassifier,
+    ImageClassification,
+    ImageEvaluation,
+    Precision,
+)
 
-__all__ = ["SMALLEST", "ImageTraining", "TrainImageClassifier"]
-
-IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
+__all__ = [
+    "SMALLEST",
+    "ClassifyImages",
+    "EvaluateImageClassifier",
+    "ImageClassification",
+    "ImageEvaluation",
+    "ImageTraining",
+    "TrainImageClassifier",
+]
 
 #: A job whose weights a training may begin with.
 Begun = Annotated[JobName, JobField("transformer.vision.train", "selfsupervised.train")]
-Precision = Literal["auto", "float32", "bfloat16"]
 #: A share below 1, or a whole number of rows.
 Part = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]

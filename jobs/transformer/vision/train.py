@@ -126,7 +126,7 @@ def run(spec: TrainImageClassifier, context: JobContext) -> ImageTraining:
         rows_repeated=passes.repeated,
         state_sha256=trained.state_sha256,
     )
-    context.save_artifact(WEIGHTS, network.to_bytes())
+    context.save_artifact(WEIGHTS, network.to_bytes(data.digest))
     context.save_artifact("metrics.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
     _draw(trained, done, test or validation, data.class_names, context)
     if (picture := attention_picture(network, examples)) is not None:

@@ -70,14 +70,14 @@ class Network(keras.layers.Layer):
         found = enumerate(self.weights)
         return {f"{number:03d}.{each.path.replace('/', '.')}": each for number, each in found}
 
-    def to_bytes(self) -> bytes:
-        """Plan and weights as a safetensors file."""
+    def to_bytes(self, data: str = "") -> bytes:
+        """Plan and weights as a safetensors file, with the digest of the data set that it was trained on."""
         arrays = {name: np.asarray(tf.identity(each.value)) for name, each in self.named().items()}
-        return bytes(save(arrays, {"plan": json.dumps(self.plan.to_json())}))
+        return bytes(save(arrays, {"plan": json.dumps(self.plan.to_json()), "data": data}))
 
     @classmethod
-    def read(cls, path: Path, whose: str) -> "Network":
-        """The network in a file that `to_bytes` has written; no code is loaded.
+    def read(cls, path: Path, whose: str) -> "tuple[Network, str]":
+        """The network in a file that `to_bytes` has written, and the digest; no code is loaded.
 
         Raises:
             BadInput: it is no such file, or damaged.
@@ -86,9 +86,10 @@ class Network(keras.layers.Layer):
             with safe_open(path, framework="numpy") as file:
                 plan = Plan.from_json(json.loads(file.metadata()["plan"]))
                 arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
+                data = str(file.metadata()["data"])
             network = cls(plan)
             for name, variable in network.named().items():
                 variable.assign(arrays[name])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise BadInput(f"the weights of {whose} cannot be read ({error}); train it again") from error
-        return network
+        return network, data
