@@ -88,9 +88,7 @@ def test_images_without_labels_are_classified_to_csv(home: Path) -> None:
 
 def test_images_of_another_size_are_refused(home: Path) -> None:
     spec = ClassifyImages(model="model", dataset="smaller")
-    with pytest.raises(
-        BadInput, match="are 5 x 5 pixels, and the model takes 6 x 5; upload them"
-    ):
+    with pytest.raises(BadInput, match="are 5 x 5 pixels, and the model takes 6 x 5; upload them"):
         run_locally(spec, home / "wrong-size", data(home))
 
 

@@ -73,7 +73,9 @@ class Network(keras.layers.Layer):
     def to_bytes(self, data: str = "") -> bytes:
         """Plan and weights as a safetensors file, with the digest of the data set that it was trained on."""
         arrays = {name: np.asarray(tf.identity(each.value)) for name, each in self.named().items()}
-        return bytes(save(arrays, {"plan": json.dumps(self.plan.to_json()), "data": data}))
+        # One entry: of several the order in the file would be another one in each process.
+        about = json.dumps({"plan": self.plan.to_json(), "data": data})
+        return bytes(save(arrays, {"about": about}))
 
     @classmethod
     def read(cls, path: Path, whose: str) -> "tuple[Network, str]":
@@ -84,9 +86,9 @@ class Network(keras.layers.Layer):
         """
         try:
             with safe_open(path, framework="numpy") as file:
-                plan = Plan.from_json(json.loads(file.metadata()["plan"]))
+                about = json.loads(file.metadata()["about"])
+                plan, data = Plan.from_json(about["plan"]), str(about["data"])
                 arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
-                data = str(file.metadata()["data"])
             network = cls(plan)
             for name, variable in network.named().items():
                 variable.assign(arrays[name])
