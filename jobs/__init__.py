@@ -41,11 +41,20 @@ from jobs.transformer.spec import (
     TextEmbeddings,
     TextEvaluation,
 )
+from jobs.transformer.vision.spec import (
+    ClassifyImages,
+    EvaluateImageClassifier,
+    ImageClassification,
+    ImageEvaluation,
+    ImageTraining,
+    TrainImageClassifier,
+)
 
 __all__ = [
     "AugmentDataSet",
     "Augmentation",
     "Classification",
+    "ClassifyImages",
     "ClassifyTexts",
     "EmbedTexts",
     "EmbeddingsResult",
@@ -53,6 +62,7 @@ __all__ = [
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateImageClassifier",
     "EvaluateSeries",
     "Evaluation",
     "EvaluationResult",
@@ -66,6 +76,9 @@ __all__ = [
     "GenerateImages",
     "GenerateTexts",
     "Generated",
+    "ImageClassification",
+    "ImageEvaluation",
+    "ImageTraining",
     "ImagesResult",
     "ReconstructImages",
     "ReconstructionResult",
@@ -73,6 +86,7 @@ __all__ = [
     "TextEmbeddings",
     "TextEvaluation",
     "TrainGan",
+    "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",

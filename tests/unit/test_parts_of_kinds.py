@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
@@ -26,8 +27,9 @@ from jobs.local import run_locally
 from jobs.selfsupervised import encode
 from jobs.selfsupervised.series import fill, forecast
 from jobs.transformer import predictions
-from jobs.transformer.bulk import windows
+from jobs.transformer.bulk import tables, windows
 from jobs.transformer.generation import prompts
+from jobs.transformer.vision import asking
 from tests.small_models import write_models
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
@@ -44,6 +46,8 @@ SPECS: dict[str, Any] = {
     "answer prompts": GenerateTexts(
         pretrained="tiny-gpt", dataset="texts", max_tokens=3, batch_size=4, answers=2, precision="float32"
     ),
+    "classify images": ClassifyImages(model="vision", dataset="images", precision="float32"),
+    "classify images to CSV": ClassifyImages(model="vision", dataset="images", output="csv"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
@@ -69,6 +73,8 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecast, "BLOCK", 1)
     monkeypatch.setattr(forecast, "LEAST", 1)
     monkeypatch.setattr(prompts, "BATCHES", 2)
+    monkeypatch.setattr(asking, "BLOCK", 8)
+    monkeypatch.setattr(tables, "GROUP", 25)
     monkeypatch.setattr(generate, "BATCH", 4)
     monkeypatch.setattr(generate, "LEAST", 1)
 
@@ -106,7 +112,7 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-@pytest.mark.parametrize("name", ["classify", "embed", "encode", "fill", "forecast"])
+@pytest.mark.parametrize("name", ["classify", "classify images", "embed", "encode", "fill", "forecast"])
 def test_a_part_that_is_stopped_goes_on_where_it_was(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
