@@ -70,7 +70,7 @@ def write_rows(seed: int, folder: Path) -> None:
     from jobs.pretrained.tokens import Tokenizer
     from jobs.transformer.finetune import texts_of
     from jobs.transformer.judging.splits import split
-    from jobs.transformer.sources import checkpoint_of
+    from jobs.pretrained.sources import checkpoint_of
 
     spec = spec_of(seed)
     with LocalContext(folder / "job") as context:

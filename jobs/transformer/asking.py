@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from jobs.context import JobContext
 from jobs.pretrained.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 from jobs.pretrained.models import load, unusual
+from jobs.pretrained.sources import MODEL
 from jobs.pretrained.tokens import Tokenizer
 from jobs.transformer.asked import class_names_of, model_folder
 from jobs.transformer.bulk.engine import Choice, Engine, classifying, embedding
-from jobs.transformer.sources import MODEL
 from jobs.transformer.uses import Asking
 
 _T = TypeVar("_T")
