@@ -64,11 +64,31 @@ def load(folder: Path, classes: int, seed: int = 0, *, as_before: bool = False) 
     classifier = kind(backbone=backbone, num_classes=classes, preprocessor=None, **rates)
     fill_encoder(family, backbone, weights, names, segments=family == "xlm-roberta" or not as_before)
     if not as_before:
-        set_epsilon(family, backbone, float(config.get("layer_norm_eps", FAMILIES[family].epsilon)))
-        for block in blocks_of(family, backbone):
-            block._self_attention_layer._dropout = dropout.attention
+        _obey(family, backbone, config, dropout)
     of_texts = as_before or has_head_for_texts(config, FAMILIES[family].architecture)
     return Loaded(family, classifier, of_texts and load_head(family, classifier, weights))
+
+
+def load_encoder(folder: Path) -> tuple[str, Any]:
+    """Reads an encoder without its pooler: its `model_type`, and the KerasHub backbone.
+
+    Raises:
+        BadInput: the folder holds no checkpoint, or one that is not computed here as it says of itself.
+    """
+    config = config_of(folder)
+    family, dropout = str(config["model_type"]), dropouts(config)
+    weights = Weights(folder)
+    names = weights.encoder(family, config, pooler=False)
+    backbone = CLASSIFIERS[family].backbone_cls(**_settings(config, dropout))
+    fill_encoder(family, backbone, weights, names)
+    _obey(family, backbone, config, dropout)
+    return family, backbone
+
+
+def _obey(family: str, backbone: Any, config: Mapping[str, Any], dropout: "Dropouts") -> None:
+    set_epsilon(family, backbone, float(config.get("layer_norm_eps", FAMILIES[family].epsilon)))
+    for block in blocks_of(family, backbone):
+        block._self_attention_layer._dropout = dropout.attention
 
 
 @dataclass(frozen=True)
