@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jobs.datasets.images import ImageSet
+from jobs.datasets.questions.sets import QuestionSet
 from jobs.datasets.tables.intake import span_of
 from jobs.datasets.tables.table import Table
 
@@ -14,20 +15,22 @@ class DataSetInfo:
 
     name: str
     digest: str  #: SHA-256 of the content
-    count: int  #: images, rows, or files
+    count: int  #: images, rows, questions, or files
     shape: tuple[int, ...]  #: (height, width, channels) of images
     class_names: tuple[str, ...]
     title: str = ""
-    content: str = "images"  #: or "texts", "table": one with time, or "pretrained": a checkpoint
+    #: Or "texts", "table": one with time, "questions": on documents, or "pretrained": a checkpoint.
+    content: str = "images"
     columns: tuple[str, ...] = ()  #: of texts, or of numbers in a table
     notes: tuple[str, ...] = ()  #: what was left out, guessed or changed when it was taken in
     series: int = 0  #: in a table
     step: str = ""  #: the time between the rows of a table, such as `1h`
     span: tuple[str, ...] = ()  #: the first time in a table and the last one
+    documents: int = 0  #: that questions are on
 
 
 #: What earlier versions do not know.
-_NEW = ("notes", "series", "step", "span")
+_NEW = ("notes", "series", "step", "span", "documents")
 
 
 def kept(info: DataSetInfo) -> dict[str, Any]:
@@ -44,3 +47,9 @@ def info_of_table(name: str, digest: str, table: Table) -> DataSetInfo:
     """Of a table with time."""
     about = DataSetInfo(name, digest, len(table), (), (), "", "table", table.columns, table.remarks)
     return replace(about, series=len(table.ids), step=str(table.step), span=span_of(table))
+
+
+def info_of_questions(name: str, digest: str, questions: QuestionSet) -> DataSetInfo:
+    """Of questions on documents."""
+    about = DataSetInfo(name, digest, len(questions), (), (), "", "questions", (), questions.remarks)
+    return replace(about, documents=len(questions.documents))

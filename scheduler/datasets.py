@@ -12,10 +12,16 @@ from jobs.datasets.bundle import pack as pack_files
 from jobs.datasets.images import ImageSet
 from jobs.datasets.intake import Writing, take
 from jobs.datasets.named import DATA_SETS
+from jobs.datasets.questions.checking import Wrong
+from jobs.datasets.questions.loading import read as read_questions
+from jobs.datasets.questions.named import QUESTION_SETS
+from jobs.datasets.questions.reading import FORMATS as QUESTION_FORMATS
+from jobs.datasets.questions.sets import ABOUT, QuestionSet
 from jobs.datasets.tables.intake import Reading
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.tables.table import TABLE, Table
 from jobs.datasets.tables.telling import Content, chosen
+from jobs.datasets.telling import holds_questions
 from jobs.datasets.texts import FORMATS, TEXT_SETS
 from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_name
@@ -23,13 +29,13 @@ from jobs.pretrained.files import CONFIG, FILES, WEIGHTS
 from jobs.pretrained.sources import SAMPLES
 from scheduler.artifacts import ArtifactStore
 from scheduler.data_set_info import DataSetInfo as DataSetInfo
-from scheduler.data_set_info import info_of, info_of_table, kept
+from scheduler.data_set_info import info_of, info_of_questions, info_of_table, kept
 from scheduler.errors import UnknownArtifact, UnknownDataSet
 from scheduler.keys import DataSetKeys
 from scheduler.removal import Freed, Removal
 
 #: Names that come with Triptych, of what is listed and of checkpoints.
-NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES)
+NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES, *QUESTION_SETS)
 
 
 class DataSets:
@@ -56,14 +62,16 @@ class DataSets:
         timezone: str | None = None,
         regularise: str | None = None,
         time_format: str | None = None,
+        wrong_answers: Wrong | None = None,
     ) -> DataSetInfo:
-        """Stores images, texts, a table or a checkpoint under a name. Jobs submitted keep the old content.
+        """Stores images, texts, a table, questions or a checkpoint. Jobs submitted keep the old content.
 
         Args:
             name: what specs call it, such as `faces`.
             path: a folder of images (sub-folders are classes), or an `.npz` with `images` and maybe
-                `labels`; a file of texts (`.csv`, `.tsv`, `.jsonl`, `.parquet`) or of a table with time; or
-                a folder with a checkpoint, as `save_pretrained` writes it.
+                `labels`; a file of texts (`.csv`, `.tsv`, `.jsonl`, `.parquet`), of a table with time, or of
+                questions on documents (these, or SQuAD's `.json`); or a folder with a checkpoint, as
+                `save_pretrained` writes it.
             size: (height, width) in pixels to which every image is resized; needed where sizes differ.
             range: the values of pixels that become black and white; needed where they do not tell it
                 themselves.
@@ -71,12 +79,14 @@ class DataSets:
             delimiter: of a file of texts, one character or `tab`, where it is not to be found out.
             quoting: whether its quotation marks enclose fields (`double`) or are part of texts (`none`).
             encoding: such as `cp1252`; UTF-8 and UTF-16 are found out.
-            content: `texts` or `table`; needed where a file may be either.
+            content: `texts`, `table` or `questions`; needed where a file may be any of them.
             time: the column of times of a table, where it has no usual name.
             series: the column that tells the series of a table apart.
             timezone: such as `Europe/Berlin`: where the clock is that showed the times.
             regularise: such as `1h`: make the rows of a table that far apart, with rows that are missing.
             time_format: how times are written, as `datetime.strptime` takes it, where not as ISO 8601.
+            wrong_answers: `refuse` questions whose answer does not stand where it is said to, or whose
+                context is empty, or id not their own; or `skip` and count them.
 
         Returns:
             What the name stands for now; its notes say what was left out, guessed or changed.
@@ -88,9 +98,12 @@ class DataSets:
         if checked_name(name, "data set name") in {*NAMED, *SAMPLES}:
             raise InvalidSpec(f"the data set {name!r} comes with Triptych: choose another name")
         path = Path(path)
-        if path.suffix.lower() in FORMATS and path.is_file():
+        if path.suffix.lower() in (*FORMATS, *QUESTION_FORMATS) and path.is_file():
             reading = Reading(time, series, timezone, regularise, time_format)
-            return self._upload_rows(name, path, content, Writing(delimiter, quoting, encoding), reading)
+            writing = Writing(delimiter, quoting, encoding)
+            if reading == Reading() and holds_questions(path, content, wrong_answers is not None):
+                return self._upload_questions(name, path, writing, wrong_answers, content is None)
+            return self._upload_rows(name, path, content, writing, reading)
         if (path / CONFIG).is_file():
             return self._upload_checkpoint(name, path)
         from jobs.datasets.packing import pack
@@ -110,6 +123,23 @@ class DataSets:
         table = reading.read(path)
         with TemporaryDirectory(prefix="triptych-") as folder:
             replace(table, remarks=(*([note] if note else []), *table.remarks)).write(Path(folder))
+            return self.publish_files(name, Path(folder))
+
+    def _upload_questions(
+        self, name: str, path: Path, writing: Writing, wrong: Wrong | None, guessed: bool
+    ) -> DataSetInfo:
+        notes: list[str] = []
+        with TemporaryDirectory(prefix="triptych-") as rows, TemporaryDirectory(prefix="triptych-") as folder:
+            source = path
+            if path.suffix.lower() in FORMATS:
+                notes += take(path, Path(rows), writing).notes
+                source = next(Path(rows).iterdir())
+                if guessed and wrong is None:
+                    notes.append(
+                        "taken for questions on documents by its columns; --as texts takes it for texts"
+                    )
+            found = read_questions(source, path.name, wrong or "refuse")
+            replace(found, remarks=(*notes, *found.remarks)).write(Path(folder))
             return self.publish_files(name, Path(folder))
 
     def _upload_texts(self, name: str, path: Path, writing: Writing) -> DataSetInfo:
@@ -151,7 +181,7 @@ class DataSets:
         notes: tuple[str, ...] = (),
         only_new: bool = False,
     ) -> DataSetInfo:
-        """Stores the files in a folder: a checkpoint if there is a config.json, a table, or else texts.
+        """Stores the files in a folder: a checkpoint if there is a config.json, a table, questions, or texts.
 
         Args:
             name: what specs call it.
@@ -163,6 +193,8 @@ class DataSets:
         """
         if (folder / TABLE).is_file():
             info = info_of_table(name, digest_of(folder), Table.read(folder))
+        elif (folder / ABOUT).is_file():
+            info = info_of_questions(name, digest_of(folder), QuestionSet.read(folder))
         else:
             content = "pretrained" if (folder / CONFIG).is_file() else "texts"
             info = DataSetInfo(name, digest_of(folder), count, (), (), "", content, columns, notes)
@@ -264,6 +296,9 @@ class DataSets:
         if (table := TABLES.get(name)) is not None:
             about = DataSetInfo(name, "", table.count, (), (), table.title, "table", table.columns)
             return replace(about, series=1, step=table.step, span=table.span)
+        if (asked := QUESTION_SETS.get(name)) is not None:
+            about = DataSetInfo(name, "", asked.count, (), (), asked.title, "questions")
+            return replace(about, documents=asked.documents)
         return self.get(name)
 
     def _stored(self) -> Sequence[str]:

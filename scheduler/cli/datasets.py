@@ -24,6 +24,14 @@ class Content(StrEnum):
 
     TEXTS = "texts"
     TABLE = "table"
+    QUESTIONS = "questions"
+
+
+class WrongAnswers(StrEnum):
+    """What becomes of questions that are wrong."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
 
 
 class Quoting(StrEnum):
@@ -63,7 +71,8 @@ def upload(
         Path,
         typer.Argument(
             help="A folder of images (sub-folders are classes) or an .npz; a file of texts (.csv, .tsv, "
-            ".jsonl, .parquet) or of a table with time; or a folder with a checkpoint."
+            ".jsonl, .parquet), of a table with time, or of questions on documents (these, or SQuAD's "
+            ".json); or a folder with a checkpoint."
         ),
     ],
     size: Annotated[
@@ -106,8 +115,12 @@ def upload(
         str | None,
         typer.Option(metavar="FORM", help="How times are written, such as '%d.%m.%Y %H:%M'."),
     ] = None,
+    wrong_answers: Annotated[
+        WrongAnswers | None,
+        typer.Option(help="Refuse a file with a wrong answer, or skip and count such questions."),
+    ] = None,
 ) -> None:
-    """Store images, texts, a table or a checkpoint under a name. Jobs submitted keep the old content."""
+    """Store images, texts, a table, questions or a checkpoint. Jobs submitted keep the old content."""
     pixels, values = _size(size), _range(range_)
     from scheduler.client import Client
 
@@ -126,11 +139,13 @@ def upload(
         timezone=timezone,
         regularise=regularise,
         time_format=time_format,
+        wrong_answers=wrong_answers.value if wrong_answers else None,
     )
     about = {
         "images": f"of {'×'.join(map(str, info.shape))}, {len(info.class_names)} classes",
         "texts": f"with the columns {', '.join(info.columns)}",
         "table": f"with {_of(info)}",
+        "questions": f"on {info.documents:,} documents",
         "pretrained": "of a checkpoint",
     }
     say(f"{info.name}: {_holds(info)} {about[info.content]}, {info.digest[:12]}")
@@ -155,11 +170,14 @@ def delete(
 
 
 def _holds(info: "DataSetInfo") -> str:
-    unit = {"images": "images", "texts": "rows", "table": "rows", "pretrained": "files"}[info.content]
+    units = {"images": "images", "texts": "rows", "table": "rows", "questions": "questions"}
+    unit = units.get(info.content, "files")
     return f"{info.count} {unit}" + (f" of {info.series} series" if info.series > 1 else "")
 
 
 def _of(info: "DataSetInfo") -> str:
+    if info.content == "questions":
+        return f"on {info.documents:,} documents"
     if info.content == "table":
         columns = ", ".join(info.columns) if len(info.columns) < 5 else f"{len(info.columns)} columns"
         return f"{columns}, {info.step} apart, {info.span[0]} to {info.span[-1]}"
