@@ -136,7 +136,7 @@ class DataSets:
                 source = next(Path(rows).iterdir())
                 if guessed and wrong is None:
                     notes.append(
-                        "taken for questions on documents by its columns; --as texts takes it for texts"
+                        "taken for questions by its columns; --as texts takes it for texts"
                     )
             found = read_questions(source, path.name, wrong or "refuse")
             replace(found, remarks=(*notes, *found.remarks)).write(Path(folder))

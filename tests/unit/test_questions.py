@@ -50,7 +50,8 @@ def test_squad_is_read_with_and_without_answers(tmp_path: Path) -> None:
 
 ROWS = {
     "rows.csv": 'question,context,answer,start\nWhere?,"Emil, in Riga",Riga,9\nWho?,"Emil, in Riga",Emil,\n',
-    "rows.tsv": "id\tquestion\tcontext\tanswer\n1\tWhere?\tEmil, in Riga\tRiga\n2\tWho?\tEmil, in Riga\tEmil\n",
+    "rows.tsv": "id\tquestion\tcontext\tanswer\n"
+    "1\tWhere?\tEmil, in Riga\tRiga\n2\tWho?\tEmil, in Riga\tEmil\n",
     "rows.jsonl": '{"question": "Where?", "context": "Emil, in Riga", '
     '"answers": {"text": ["Riga"], "answer_start": [9]}}\n'
     '{"question": "Who?", "context": "Emil, in Riga", "answers": [{"text": "Emil", "start": 0}]}\n',
@@ -108,7 +109,7 @@ def test_a_wrong_question_is_named_with_its_place_or_counted(
 
 def test_an_id_that_is_there_twice_and_an_empty_context_are_named(tmp_path: Path) -> None:
     twice = written(tmp_path, squad(asked("a", "Riga", 16), asked("a", "Emil", 24)))
-    with pytest.raises(BadInput, match="question 2 .*the id 'a' is another question's already"):
+    with pytest.raises(BadInput, match=r"question 2 .*the id 'a' is another question's already"):
         read(twice)
     empty = written(tmp_path, squad(asked("a", "Riga", 16), context=" "), "empty.json")
     with pytest.raises(BadInput, match=r"empty\.json: .*the context is empty"):
@@ -119,7 +120,7 @@ def test_an_id_that_is_there_twice_and_an_empty_context_are_named(tmp_path: Path
 
 def test_all_faults_are_counted_and_the_first_three_named(tmp_path: Path) -> None:
     path = written(tmp_path, squad(*(asked(f"q{n}", "Riga", n) for n in range(5))))
-    with pytest.raises(BadInput, match="'q2'.*; and 2 more. Mend the file, or leave such questions out"):
+    with pytest.raises(BadInput, match=r"'q2'.*; and 2 more\. Mend the file, or leave such questions out"):
         read(path)
 
 
