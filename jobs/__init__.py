@@ -30,6 +30,14 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.transformer.answering.spec import (
+    AnsweringEvaluation,
+    AnswerQuestions,
+    Answers,
+    EvaluateAnswering,
+    TrainAnswering,
+    TrainingOfAnswers,
+)
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -42,6 +50,9 @@ from jobs.transformer.spec import (
 )
 
 __all__ = [
+    "AnswerQuestions",
+    "AnsweringEvaluation",
+    "Answers",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
@@ -49,6 +60,7 @@ __all__ = [
     "EmbedTexts",
     "EmbeddingsResult",
     "EncodeImages",
+    "EvaluateAnswering",
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
@@ -69,9 +81,11 @@ __all__ = [
     "SeriesEvaluation",
     "TextEmbeddings",
     "TextEvaluation",
+    "TrainAnswering",
     "TrainGan",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",
+    "TrainingOfAnswers",
     "TrainingResult",
 ]

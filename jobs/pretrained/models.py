@@ -39,6 +39,11 @@ class Loaded:
     classifier: keras.Model
     has_head: bool
 
+    @property
+    def backbone(self) -> Any:
+        """The encoder in it."""
+        return self.classifier.backbone
+
 
 def load(folder: Path, classes: int, seed: int = 0, *, as_before: bool = False) -> Loaded:
     """Reads an encoder, and the head as well if the folder has one of so many classes.
@@ -165,6 +170,11 @@ def _settings(config: Mapping[str, Any], dropout: Dropouts | None) -> dict[str, 
     return settings | ({"dropout": config[read[family]]} if family in read else {})
 
 
+def segments(family: str) -> bool:
+    """Whether a family has an embedding that tells the second of two texts from the first."""
+    return family in ("bert", "albert")
+
+
 def inputs(family: str, token_ids: Any, padding_mask: Any) -> dict[str, Any]:
     """What the classifier of a family is called with.
 
@@ -174,6 +184,6 @@ def inputs(family: str, token_ids: Any, padding_mask: Any) -> dict[str, Any]:
         padding_mask: int32 (batch, length), 1 for a token and 0 for padding.
     """
     given = {"token_ids": token_ids, "padding_mask": padding_mask}
-    if family in ("bert", "albert"):
+    if segments(family):
         given["segment_ids"] = keras.ops.zeros_like(token_ids)  # one text, and so one segment
     return given

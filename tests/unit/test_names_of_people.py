@@ -17,8 +17,9 @@ from jobs.pictures import bars, curves, lettering
 from jobs.pretrained.card import Card
 from jobs.pretrained.heads import classes_of
 from jobs.selfsupervised.evaluate import draw_map
+from jobs.transformer.bulk.tables import assemble
 from jobs.transformer.judging.charts import confusion_matrix
-from jobs.transformer.predictions import PredictionShard, assemble
+from jobs.transformer.predictions import PredictionShard
 from scheduler.cli import output
 from scheduler.cli.fields import read_spec
 from worker.failures import classify

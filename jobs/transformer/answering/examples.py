@@ -39,10 +39,13 @@ class Examples:
     left_out: Mapping[str, int]
 
     @classmethod
-    def of(cls, data: QuestionSet, numbers: Array, pairs: Pairs, layout: Layout) -> Self:
+    def of(
+        cls, data: QuestionSet, numbers: Array, pairs: Pairs, layout: Layout, *, to_learn: bool = True
+    ) -> Self:
         """The questions of these numbers, in their order.
 
-        Those that nobody answers, whose documents have no token, or whose answer is of no token are left out.
+        Those that nobody answers are left out; to learn from them, also those whose documents have no token,
+        or whose answer has none.
         """
         chosen = [data.questions[number] for number in numbers]
         documents = tokenised(data, pairs, chosen)
@@ -51,7 +54,7 @@ class Examples:
         spans: list[tuple[int, int] | None] = []
         for question in chosen:
             why, span = _target(question, documents[question.document])
-            if why:
+            if why and (to_learn or question.answers is None):
                 left_out[why] += 1
             else:
                 kept.append(question)
