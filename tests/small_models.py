@@ -86,9 +86,8 @@ def write_answerer(home: Path) -> None:
     asked = [
         {"id": f"{n}", "question": f"who is {n}?", "answers": [{"text": f"film {n}"}]} for n in range(60)
     ]
-    documents = [
-        " ".join(f"film {n}, {'great ' * (n % 5)}it is." for n in range(k, k + 5)) for k in range(0, 60, 5)
-    ]
+    said = [f"film {n}, {'great ' * (n % 5)}it is." for n in range(60)]
+    documents = [" ".join(said[first : first + 5]) for first in range(0, 60, 5)]
     paragraphs = [
         {"context": text, "qas": asked[5 * number : 5 * number + 5]} for number, text in enumerate(documents)
     ]

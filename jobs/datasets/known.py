@@ -21,7 +21,12 @@ WORDS = {
 
 def content_of(name: str) -> str | None:
     """What a named data set holds; None if none has this name."""
-    sets = {"images": DATA_SETS, "texts": TEXT_SETS, "table": TABLES, "questions": QUESTION_SETS}
+    sets: dict[str, Container[str]] = {
+        "images": DATA_SETS,
+        "texts": TEXT_SETS,
+        "table": TABLES,
+        "questions": QUESTION_SETS,
+    }
     for content, named in sets.items():
         if name in named:
             return content

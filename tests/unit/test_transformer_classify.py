@@ -18,7 +18,7 @@ from jobs.local import LocalContext, run_locally
 from jobs.pretrained import models, tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
-from jobs.transformer.bulk import engine, windows
+from jobs.transformer.bulk import engine, tables, windows
 from jobs.transformer.bulk import shards as bulk
 from jobs.transformer.uses import Classification
 

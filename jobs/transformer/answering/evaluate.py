@@ -72,9 +72,8 @@ def _spans(
 
 def _worst(told: list[Answered]) -> list[int]:
     """The surest answers without a word that is right."""
-    wrong = [
-        number for number, each in enumerate(told) if each.answer and not best(each.answer, each.rights)[1]
-    ]
+    given = [number for number, each in enumerate(told) if each.answer]
+    wrong = [number for number in given if not best(told[number].answer, told[number].rights)[1]]
     return sorted(wrong, key=lambda number: (-told[number].score, number))[:SHOWN]
 
 
