@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import TrainGan, TrainSelfSupervised, TrainSeries
+from jobs import TrainAnswering, TrainGan, TrainSelfSupervised, TrainSeries
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
@@ -83,6 +83,7 @@ def write_answerer(home: Path) -> None:
     spans.export_spans(loaded, home / "pretrained", model, Card("tiny", "none", {}, (), {}, {}, {}, 40))
     reading = Reading(max_length=40, max_question=12, stride=10, max_answer=6, threshold=-0.05)
     (model / READING).write_text(reading.text())
+    (home / "answerer/spec.json").write_text(json.dumps(TrainAnswering(pretrained="tiny").to_wire()))
     asked = [
         {"id": f"{n}", "question": f"who is {n}?", "answers": [{"text": f"film {n}"}]} for n in range(60)
     ]
