@@ -30,7 +30,7 @@ class SpanTuning(Tuner):
         )
         self._loaded = loaded
         self._tokens = tf.constant(rows.tokens)
-        self._special = rows.special
+        self._special, self._most = rows.special, rows.most
 
     def one_step(self, batch: Batch, step: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """One update of the weights.
@@ -52,7 +52,7 @@ class SpanTuning(Tuner):
         window = part["window"][:, tf.newaxis], part["window_length"][:, tf.newaxis]
         firsts = self._special.before + part["question_length"] + self._special.between
         lengths = firsts + part["window_length"] + self._special.after
-        place = tf.range(width_of(tf.reduce_max(lengths)))[tf.newaxis, :]
+        place = tf.range(tf.minimum(width_of(tf.reduce_max(lengths)), self._most))[tf.newaxis, :]
         tokens = tf.gather(self._tokens, self._special.places(tf.where, place, question, window))
         logits = self._logits(tokens, lengths, firsts, seed)
         there = (place < lengths[:, tf.newaxis])[:, :, tf.newaxis]

@@ -94,6 +94,7 @@ class Rows:
         question_length: int32 (rows,).
         window: first token of each row's window among all, int32 (rows,).
         window_length: int32 (rows,).
+        most: tokens that the model has places for; the padding ends there at the latest.
     """
 
     tokens: Array
@@ -104,6 +105,7 @@ class Rows:
     question_length: Array
     window: Array
     window_length: Array
+    most: int
 
     def __len__(self) -> int:
         """Rows."""
@@ -126,7 +128,7 @@ class Rows:
         lengths = self.lengths[rows]
         places = self.special.places(
             np.where,
-            np.arange(width_of(int(lengths.max())))[np.newaxis],
+            np.arange(min(width_of(int(lengths.max())), self.most))[np.newaxis],
             (self.question[rows, np.newaxis], self.question_length[rows, np.newaxis]),
             (self.window[rows, np.newaxis], self.window_length[rows, np.newaxis]),
         )
@@ -164,4 +166,5 @@ def rows_of(
     table = np.array(columns, np.int64).reshape(-1, 6).T
     special = Special(len(pairs.before), len(pairs.between), len(pairs.after), count)
     owners, begins, *others = table
-    return Rows(tokens, special, owners.astype(np.int32), begins, *(each.astype(np.int32) for each in others))
+    columns_of = [each.astype(np.int32) for each in others]
+    return Rows(tokens, special, owners.astype(np.int32), begins, *columns_of, layout.max_length)

@@ -82,7 +82,10 @@ def threshold_of(answered: Sequence[Answered]) -> float:
     # Equal scores are answered together, or not at all.
     ends = [0, *(n for n in range(1, len(order) + 1) if n == len(order) or scores[n] > scores[n - 1])]
     chosen = max(ends, key=lambda n: (sums[n], -n))
-    return scores[chosen - 1] if chosen else scores[0] - 1.0
+    found = scores[chosen - 1] if chosen else scores[0] - 1.0
+    # No score at all where a document has no word that could be one.
+    finite = [score for score in scores if np.isfinite(score)]
+    return found if np.isfinite(found) else min(finite, default=0.0) - 1.0
 
 
 def _grouped(names: Sequence[str], pairs: Sequence[tuple[float, float]]) -> dict[str, AnswerFigures]:
