@@ -11,6 +11,7 @@ from jobs.transformer.answering.asked import Questions, cuts_of
 from jobs.transformer.answering.asking import answerer, folder_of
 from jobs.transformer.answering.blocks import Block, answered
 from jobs.transformer.answering.reading import Reading
+from jobs.transformer.answering.showing import shown
 from jobs.transformer.answering.spans import Span
 from jobs.transformer.answering.table import SCHEMA, AnswerShard, answers_in, missing
 from jobs.transformer.answering.uses import AnswerQuestions, Answers
@@ -20,7 +21,7 @@ from jobs.transformer.bulk.tables import assemble, counts_of
 
 
 def run(spec: AnswerQuestions, context: JobContext) -> Answers:
-    """Saves `answers.parquet`, or `answers.csv`: see `jobs.transformer.answering.table.SCHEMA`.
+    """Saves `answers.parquet`, or `answers.csv` (`jobs.transformer.answering.table.SCHEMA`), `answers.png`.
 
     It goes on from the blocks of questions whose result an earlier attempt has saved.
 
@@ -87,6 +88,7 @@ def _whole(
     path = context.folder / f"answers.{spec.output}"
     assemble(shards, path, SCHEMA)
     context.save_artifact(path.name, path)
+    context.save_artifact("answers.png", shown(shards, Questions(spec, context)))
     return Answers(
         questions=rows,
         answered=rows - unanswered,

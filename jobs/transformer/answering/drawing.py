@@ -15,15 +15,18 @@ SHOWN = 6
 NOTHING = "no answer"
 
 
-def picture(answered: Sequence[Answered], spans: Sequence[Sequence[Span]], title: str) -> bytes:
+def picture(
+    answered: Sequence[Answered], spans: Sequence[Sequence[Span]], title: str, *, known: bool = True
+) -> bytes:
     """Some questions with the best span marked in its sentence, what is right, and the next best spans.
 
     Args:
         answered: the questions.
         spans: of each, the best first.
         title: above all.
+        known: whether it is known what is right.
     """
-    return passages([_passage(*pair) for pair in zip(answered, spans, strict=True)], title)
+    return passages([_passage(*pair, known) for pair in zip(answered, spans, strict=True)], title)
 
 
 def chosen(count: int) -> list[int]:
@@ -31,10 +34,10 @@ def chosen(count: int) -> list[int]:
     return [number * count // min(SHOWN, count) for number in range(min(SHOWN, count))]
 
 
-def _passage(answered: Answered, spans: Sequence[Span]) -> Passage:
-    right = best(answered.answer, answered.rights)[0] == 1
+def _passage(answered: Answered, spans: Sequence[Span], known: bool) -> Passage:
+    right = known and best(answered.answer, answered.rights)[0] == 1
     said = " | ".join(dict.fromkeys(_short(each) for each in answered.rights)) or NOTHING
-    notes = [f"right: {said}"]
+    notes = [f"right: {said}"] if known else []
     head = _short(answered.question)
     if not spans:
         return Passage(head, "", NOTHING, "", right, notes)
