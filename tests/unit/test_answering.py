@@ -423,6 +423,8 @@ def test_what_cannot_be_answered_or_learnt_from_is_refused(home: Path, tmp_path:
     path.write_text("question,context\nWho?,Anna\n")
     with pytest.raises(BadInput, match="has no question whose answer is known"):
         run_locally(EvaluateAnswering(model="trained", dataset="none"), home / "unknown", {"none": path})
-    training = TrainAnswering(pretrained="tiny", dataset="none", max_length=100, validation=0, test=0)
+    training = TrainAnswering(
+        pretrained="tiny", dataset="none", max_length=100, stride=9, validation=0, test=0
+    )
     with pytest.raises(BadInput, match="has no question to learn from: 1 for no answer given"):
         run_locally(training, home / "unlearnt", {"none": path})
