@@ -24,8 +24,8 @@ class DataSetField:
     """Marks a spec field that names a data set, so that the client can check and pin it.
 
     Args:
-        content: what the set must hold: `images`, `texts`, `table`: a table with time, or `questions`: on
-            documents.
+        content: what the set must hold: `images`, `texts`, `table` (a table with time), `corpus`, or
+            `questions` (on documents).
     """
 
     def __init__(self, content: str = "images") -> None:
@@ -72,6 +72,7 @@ DataSetName = Annotated[Name, DataSetField()]
 TextSetName = Annotated[Name, DataSetField("texts")]
 TableName = Annotated[Name, DataSetField("table")]
 QuestionSetName = Annotated[Name, DataSetField("questions")]
+CorpusName = Annotated[Name, DataSetField("corpus")]
 #: An upload's name, a hub's `owner/name`, or a folder, which begins with `/`, `./`, `../` or `~`.
 PretrainedName = Annotated[
     str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_pretrained), PretrainedField()
