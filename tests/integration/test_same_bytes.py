@@ -62,7 +62,7 @@ SPECS: tuple[Any, ...] = (
 #: Long enough to be disturbed.
 LONG = ClassifyTexts(model="classifier", texts=("a great film",) * 10_000, **TEXT)
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second")
 
 
 def test_every_kind_whose_process_is_used_again_is_among_these() -> None:

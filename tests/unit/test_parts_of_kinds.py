@@ -30,7 +30,7 @@ from jobs.transformer.bulk import tables, windows
 from tests.small_models import people, write_models
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
-ANSWERS = {"model": "answerer", "batch_size": 4, "precision": "float32"}
+ANSWERS = {"model": "answerer", "batch_size": 16, "precision": "float32"}
 SPECS: dict[str, Any] = {
     "answer": AnswerQuestions(dataset="people", **ANSWERS),
     "answer to CSV, texts of its own": AnswerQuestions(
@@ -51,7 +51,7 @@ SPECS: dict[str, Any] = {
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "GROUP", 25)
     monkeypatch.setattr(encode, "BLOCK", 8)
     monkeypatch.setattr(asked, "BATCHES", 2)
-    monkeypatch.setattr(asked, "MOST_CHARACTERS", 600)
+    monkeypatch.setattr(asked, "MOST_CHARACTERS", 200)
     monkeypatch.setattr(fill, "BLOCK", 37)
     monkeypatch.setattr(fill, "LEAST", 1)
     monkeypatch.setattr(forecast, "BLOCK", 1)

@@ -86,7 +86,8 @@ def _blocks(found: Questions, pairs: Pairs, layout: Layout, batch_size: int, fir
     held: dict[int, Pieces] = {}
     for asked in blocks(islice(iter(found), first, None), batch_size):
         block = _block(first, asked, pairs, layout, held)
-        held = {asked[-1].document: block.documents[asked[-1].document]} if block.documents else {}
+        last = asked[-1].document  # which the next block may go on with
+        held = {last: block.documents[last]} if last in block.documents else {}
         yield block
         first = block.end
 

@@ -166,5 +166,15 @@ def rows_of(
     table = np.array(columns, np.int64).reshape(-1, 6).T
     special = Special(len(pairs.before), len(pairs.between), len(pairs.after), count)
     owners, begins, *others = table
-    columns_of = [each.astype(np.int32) for each in others]
-    return Rows(tokens, special, owners.astype(np.int32), begins, *columns_of, layout.max_length)
+    question, question_length, window, window_length = (each.astype(np.int32) for each in others)
+    return Rows(
+        tokens,
+        special,
+        owners.astype(np.int32),
+        begins,
+        question,
+        question_length,
+        window,
+        window_length,
+        layout.max_length,
+    )
