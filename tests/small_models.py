@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import TrainAnswering, TrainGan, TrainSelfSupervised, TrainSeries
+from jobs import TrainAnswering, TrainGan, TrainImageClassifier, TrainSelfSupervised, TrainSeries
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
@@ -18,10 +18,7 @@ from jobs.transformer.answering.reading import READING, Reading
 
 
 def write_models(home: Path) -> None:
-    """A folder of data sets, and of jobs that have left a model.
-
-    These are `classifier`, `answerer`, `encoder`, `gan` and `series`.
-    """
+    """A folder of data sets, and of jobs that have left a model, such as `classifier`, `gan` and `vision`."""
     write_classifier(home, home / "classifier/artifacts/model")
     write_answerer(home)
     texts = [f'"{"great " * (n % 5)}film {n}"' if n % 11 else "" for n in range(100)]
@@ -45,6 +42,11 @@ def write_models(home: Path) -> None:
             conditional=True,
         ),
         home / "gan",
+        data,
+    )
+    run_locally(
+        TrainImageClassifier(dataset="images", epochs=1, batch_size=8, width=4, depth=1, precision="float32"),
+        home / "vision",
         data,
     )
 

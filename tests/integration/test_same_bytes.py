@@ -14,12 +14,14 @@ pytest.importorskip("tensorflow")
 
 from jobs import (
     AnswerQuestions,
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
     EvaluateAnswering,
     EvaluateClassifier,
     EvaluateGan,
+    EvaluateImageClassifier,
     FillSeries,
     ForecastSeries,
     GenerateImages,
@@ -53,6 +55,8 @@ SPECS: tuple[Any, ...] = (
     ),
     EncodeImages(model="encoder", dataset="images"),
     ReconstructImages(model="encoder", dataset="images", count=3),
+    ClassifyImages(model="vision", dataset="images", precision="float32"),
+    EvaluateImageClassifier(model="vision", dataset="images", precision="float32"),
     FillSeries(dataset="hours"),
     ForecastSeries(model="series", dataset="hours", origins=2),
     GenerateImages(model="gan", count=5, truncation=1.0, interpolate=2),

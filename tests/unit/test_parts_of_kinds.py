@@ -10,6 +10,7 @@ pytest.importorskip("tensorflow")
 
 from jobs import (
     AnswerQuestions,
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
@@ -27,6 +28,7 @@ from jobs.selfsupervised import encode
 from jobs.selfsupervised.series import fill, forecast
 from jobs.transformer.answering import asked
 from jobs.transformer.bulk import tables, windows
+from jobs.transformer.vision import asking
 from tests.small_models import people, write_models
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
@@ -48,6 +50,8 @@ SPECS: dict[str, Any] = {
     "fill": FillSeries(dataset="shops"),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "classify images": ClassifyImages(model="vision", dataset="images", precision="float32"),
+    "classify images to CSV": ClassifyImages(model="vision", dataset="images", output="csv"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
@@ -74,6 +78,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fill, "LEAST", 1)
     monkeypatch.setattr(forecast, "BLOCK", 1)
     monkeypatch.setattr(forecast, "LEAST", 1)
+    monkeypatch.setattr(asking, "BLOCK", 8)
     monkeypatch.setattr(generate, "BATCH", 4)
     monkeypatch.setattr(generate, "LEAST", 1)
 
@@ -116,7 +121,10 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-@pytest.mark.parametrize("name", ["answer", "classify", "embed", "encode", "fill", "forecast"])
+NAMES = ["answer", "classify", "classify images", "embed", "encode", "fill", "forecast"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_part_that_is_stopped_goes_on_where_it_was(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
