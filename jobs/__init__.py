@@ -30,6 +30,14 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.transformer.answering.spec import (
+    AnsweringEvaluation,
+    AnswerQuestions,
+    Answers,
+    EvaluateAnswering,
+    TrainAnswering,
+    TrainingOfAnswers,
+)
 from jobs.transformer.generation.spec import Generated, GenerateTexts
 from jobs.transformer.spec import (
     Classification,
@@ -51,6 +59,9 @@ from jobs.transformer.vision.spec import (
 )
 
 __all__ = [
+    "AnswerQuestions",
+    "AnsweringEvaluation",
+    "Answers",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
@@ -59,6 +70,7 @@ __all__ = [
     "EmbedTexts",
     "EmbeddingsResult",
     "EncodeImages",
+    "EvaluateAnswering",
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
@@ -85,10 +97,12 @@ __all__ = [
     "SeriesEvaluation",
     "TextEmbeddings",
     "TextEvaluation",
+    "TrainAnswering",
     "TrainGan",
     "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",
+    "TrainingOfAnswers",
     "TrainingResult",
 ]
