@@ -30,6 +30,14 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.transformer.answering.spec import (
+    AnsweringEvaluation,
+    AnswerQuestions,
+    Answers,
+    EvaluateAnswering,
+    TrainAnswering,
+    TrainingOfAnswers,
+)
 from jobs.transformer.generation.spec import Generated, GenerateTexts
 from jobs.transformer.spec import (
     Classification,
@@ -41,18 +49,32 @@ from jobs.transformer.spec import (
     TextEmbeddings,
     TextEvaluation,
 )
+from jobs.transformer.vision.spec import (
+    ClassifyImages,
+    EvaluateImageClassifier,
+    ImageClassification,
+    ImageEvaluation,
+    ImageTraining,
+    TrainImageClassifier,
+)
 
 __all__ = [
+    "AnswerQuestions",
+    "AnsweringEvaluation",
+    "Answers",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
+    "ClassifyImages",
     "ClassifyTexts",
     "EmbedTexts",
     "EmbeddingsResult",
     "EncodeImages",
+    "EvaluateAnswering",
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateImageClassifier",
     "EvaluateSeries",
     "Evaluation",
     "EvaluationResult",
@@ -66,15 +88,21 @@ __all__ = [
     "GenerateImages",
     "GenerateTexts",
     "Generated",
+    "ImageClassification",
+    "ImageEvaluation",
+    "ImageTraining",
     "ImagesResult",
     "ReconstructImages",
     "ReconstructionResult",
     "SeriesEvaluation",
     "TextEmbeddings",
     "TextEvaluation",
+    "TrainAnswering",
     "TrainGan",
+    "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",
+    "TrainingOfAnswers",
     "TrainingResult",
 ]

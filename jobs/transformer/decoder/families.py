@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from jobs.errors import BadInput
-from jobs.transformer.decoder.layout import Layout, Rotary
+from jobs.transformer.decoder.layout import Array, Layout, Rotary
 
 Config = Mapping[str, Any]
 
@@ -22,6 +24,8 @@ ARCHITECTURES: Mapping[str, str] = {
     "qwen3": "Qwen3ForCausalLM",
     "gemma3_text": "Gemma3ForCausalLM",
 }
+#: What the head is called, which has no prefix.
+HEAD = "lm_head.weight"
 _ACTIVATIONS: Mapping[str, str] = {
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
@@ -276,3 +280,15 @@ def _llama_pieces(layout: Layout) -> Iterator[Piece]:
     yield Piece("norm", ("norm.weight",))
     if not layout.tied:
         yield Piece("output", ("lm_head.weight",))
+
+
+def tensors_of(layout: Layout, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """Every tensor of a folder by its name, float32, from weights by the names of `Layout.shapes`."""
+    found = {}
+    for piece in pieces(layout):
+        weight = weights[piece.weight]
+        ends = np.cumsum(piece.widths or (weight.shape[-1],))[:-1]
+        for name, part in zip(piece.tensors, np.split(weight, ends, axis=-1), strict=True):
+            whole = name if name == HEAD else prefix_of(layout.family) + name
+            found[whole] = np.ascontiguousarray(part.T if piece.turned else part, np.float32)
+    return found

@@ -12,13 +12,11 @@ import numpy as np
 from jobs.errors import BadInput
 from jobs.pretrained.files import CHAT_TEMPLATE, CONFIG, GENERATION_CONFIG, TOKENIZER_FILES, WEIGHTS
 from jobs.pretrained.tensors import Weights
-from jobs.transformer.decoder.families import ARCHITECTURES, layout_of, pieces, prefix_of
+from jobs.transformer.decoder.families import ARCHITECTURES, HEAD, layout_of, pieces, prefix_of, tensors_of
 from jobs.transformer.decoder.layout import Array, Layout
 
 #: What goes along unchanged: the tokenizer's files, and how the model's makers want it to be sampled.
 ALONG = (*TOKENIZER_FILES, GENERATION_CONFIG, CHAT_TEMPLATE)
-#: What the head is called, which has no prefix.
-HEAD = "lm_head.weight"
 
 
 @dataclass(frozen=True)
@@ -87,18 +85,6 @@ def _spelt(name: str, family: str, there: Weights, folder: Path) -> str:
     )
 
 
-def tensors_of(decoder: Decoder) -> dict[str, Array]:
-    """Every tensor of the folder by its name, float32."""
-    layout, found = decoder.layout, {}
-    for piece in pieces(layout):
-        weight = decoder.weights[piece.weight]
-        ends = np.cumsum(piece.widths or (weight.shape[-1],))[:-1]
-        for name, part in zip(piece.tensors, np.split(weight, ends, axis=-1), strict=True):
-            whole = name if name == HEAD else prefix_of(layout.family) + name
-            found[whole] = np.ascontiguousarray(part.T if piece.turned else part, np.float32)
-    return found
-
-
 def write(decoder: Decoder, config: Mapping[str, Any], folder: Path, source: Path | None = None) -> None:
     """Writes config.json and model.safetensors, and what goes along unchanged with the model.
 
@@ -111,7 +97,7 @@ def write(decoder: Decoder, config: Mapping[str, Any], folder: Path, source: Pat
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors_of(decoder), folder / WEIGHTS, {"format": "pt"})
+    save_file(tensors_of(decoder.layout, decoder.weights), folder / WEIGHTS, {"format": "pt"})
     stale = ("torch_dtype", "_name_or_path", "auto_map")
     said = {name: value for name, value in config.items() if name not in stale}
     said |= {"architectures": [ARCHITECTURES[decoder.layout.family]], "dtype": "float32"}

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.pretrained.files import TOKENIZER, TOKENIZER_CONFIG
-from jobs.transformer.decoder.families import layout_of
-from jobs.transformer.decoder.folders import Decoder
-from jobs.transformer.decoder.folders import write as write_folder
+from jobs.pretrained.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+from jobs.transformer.decoder.families import ARCHITECTURES, layout_of, tensors_of
 from jobs.transformer.decoder.layout import Array, Layout
 
 END = "<|end|>"
@@ -34,11 +32,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 def write(folder: Path, family: str = "llama") -> None:
     """Puts config, weights and a tokenizer of bytes into a folder; the same ones every time."""
+    from safetensors.numpy import save_file
+
     config = {"model_type": family, **CONFIGS[family]}
+    config |= {"architectures": [ARCHITECTURES[family]]}
     config |= {"bos_token_id": 256, "eos_token_id": 256, "pad_token_id": 256}
     layout = layout_of(config, family)
     folder.mkdir(parents=True, exist_ok=True)
-    write_folder(Decoder(layout, random(layout)), config, folder)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    save_file(tensors_of(layout, random(layout)), folder / WEIGHTS, {"format": "pt"})
     write_tokenizer(folder)
 
 

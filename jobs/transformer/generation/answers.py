@@ -1,22 +1,18 @@
 """The table of answers: in shards while it goes on, then as one file."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow
 import pyarrow.compute
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
 from jobs.transformer.bulk.windows import Window
 from jobs.transformer.decoder.generating import Answer
 from jobs.transformer.decoder.layout import Array
 
-#: Rows of a group in the Parquet file that people get. It is the same however the shards were cut.
-GROUP = 65_536
 #: One line for each answer; a prompt without a text has one, with no answer.
 SCHEMA = pyarrow.schema(
     [
@@ -73,45 +69,13 @@ def as_array(found: dict[tuple[int, int], Answer], prompts: int, answers: int) -
     return array
 
 
-def assemble(shards: Sequence[Path], path: Path) -> None:
-    """Writes all answers as one file, Parquet, CSV or JSON lines by its suffix, in bounded memory."""
-    if path.suffix == ".jsonl":
-        with path.open("w", encoding="utf-8") as file:
-            for table in _groups(shards):
-                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in table.to_pylist())
-        return
-    with (csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter)(path, SCHEMA) as writer:
-        for table in _groups(shards):
-            writer.write_table(table)
-
-
-def _groups(shards: Sequence[Path]) -> Iterator[Any]:
-    """Tables of `GROUP` rows each, and a last one of what is left."""
-    held, rows = [SCHEMA.empty_table()], 0
+def remarks_in(shards: Sequence[Path]) -> Counter[str]:
+    """How many prompts have each remark."""
+    counts: Counter[str] = Counter()
     for shard in shards:
-        with parquet.ParquetFile(shard) as file:
-            for batch in file.iter_batches(GROUP):
-                held.append(pyarrow.Table.from_batches([batch]))
-                rows += len(batch)
-                while rows >= GROUP:
-                    table = pyarrow.concat_tables(held)
-                    yield table[:GROUP].combine_chunks()
-                    held, rows = [table[GROUP:]], rows - GROUP
-    if rows:
-        yield pyarrow.concat_tables(held).combine_chunks()
-
-
-def counts_of(shards: Sequence[Path], column: str, *, prompts: bool = False) -> Counter[str | None]:
-    """How many answers have each value of a column; if asked, how many prompts."""
-    counts: Counter[str | None] = Counter()
-    for shard in shards:
-        with parquet.ParquetFile(shard) as file:
-            for batch in file.iter_batches(GROUP, columns=["answer", column]):
-                values = batch.column(1)
-                if prompts:
-                    values = values.filter(pyarrow.compute.equal(batch.column(0), 0))
-                for found in pyarrow.compute.value_counts(values).to_pylist():
-                    counts[found["values"]] += found["counts"]
+        table = parquet.read_table(shard, columns=["answer", "remark"])
+        first = table.filter(pyarrow.compute.equal(table["answer"], 0))
+        counts.update(first["remark"].to_pylist())
     return counts
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from jobs.context import JobContext
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece, together
 from jobs.training import machine
+from jobs.transformer.bulk import tables
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk
 from jobs.transformer.bulk.windows import CUT, SHOWN, Window
@@ -155,13 +156,13 @@ def _whole(
     seconds: float,
     tokens: int,
 ) -> Generated:
-    finishes = answers.counts_of(shards, "finish")
-    remarks = answers.counts_of(shards, "remark", prompts=True)
+    finishes = tables.counts_of(shards, "finish")
+    remarks = answers.remarks_in(shards)
     rows, unanswered = remarks.total(), finishes.pop(None, 0)
     if not finishes:
         raise Prompts(spec, context).no_text(unanswered)
     path = context.folder / f"answers.{spec.output}"
-    answers.assemble(shards, path)
+    tables.assemble(shards, path, answers.SCHEMA)
     context.save_artifact(path.name, path)
     return Generated(
         rows=rows,
