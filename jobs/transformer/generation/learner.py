@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from jobs.training import Batch, Chunk, Trainable, machine
 from jobs.training.rows import Block
-from jobs.transformer.decoder.forward import Causal, hidden, logits
 from jobs.transformer.decoder.folders import Decoder
+from jobs.transformer.decoder.forward import Causal, hidden, logits
 from jobs.transformer.decoder.generating import KINDS
 from jobs.transformer.decoder.layout import Array
 from jobs.transformer.encoder.adamw import AdamW
@@ -28,10 +28,10 @@ _BETA_2 = 0.95
 
 
 class Learner(Trainable):
-    """A decoder, or adapters of low rank on one (Hu et al., 2021, https://arxiv.org/abs/2106.09685), and AdamW or Muon.
+    """A decoder, or adapters of low rank on one (Hu et al., 2021, https://arxiv.org/abs/2106.09685).
 
-    An adapter adds x A B to a product x W (equation 3 of the paper); B begins at zero, A is normal with variance
-    1 / inputs, and no factor stands before them.
+    An adapter adds x A B to a product x W (equation 3 of the paper); B begins at zero, A is normal with
+    variance 1 / inputs, and no factor stands before them. Muon or AdamW trains.
 
     Args:
         spec: of the training.
@@ -94,13 +94,13 @@ class Learner(Trainable):
         values = [variable.value for variable in self._learnt.values()]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
-            losses, there = self.losses(batch["tokens"], batch["first"], batch["end"])
+            losses, there = self.nats(batch["tokens"], batch["first"], batch["end"])
             loss = tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(there), 1.0)
         self.optimizer_.update(tape.gradient(loss, values), self._share(step))
         return {"loss": loss}
 
-    def losses(self, tokens: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Nats of each token but the first, 0 where it is not to be told, and 1 where it is, float32 (rows, width).
+    def nats(self, tokens: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Nats of each token but the first, and 1 where it is to be told, 0 elsewhere; float32 (rows, width).
 
         Args:
             tokens: (rows, width + 1).
@@ -132,13 +132,13 @@ class Learner(Trainable):
             tokens[: len(rows.tokens[part])] = rows.tokens[part]
             first, end = np.ones(size, np.int32), np.ones(size, np.int32)
             first[: len(rows.first[part])], end[: len(rows.end[part])] = rows.first[part], rows.end[part]
-            found = self._losses(tf.constant(tokens), tf.constant(first), tf.constant(end))
+            found = self._told(tf.constant(tokens), tf.constant(first), tf.constant(end))
             total += float(np.asarray(found, np.float64).sum())
         return total / rows.told() if rows.told() else math.nan
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def _losses(self, tokens: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
-        return self.losses(tokens, first, end)[0]
+    def _told(self, tokens: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
+        return self.nats(tokens, first, end)[0]
 
     def adapters(self) -> dict[str, Array]:
         """What was trained, float32 by name."""
@@ -160,7 +160,7 @@ class Learner(Trainable):
         return Decoder(self.layout, merged)
 
     def _share(self, step: tf.Tensor) -> tf.Tensor:
-        """Of the learning rate: one cycle (Smith and Topin, 2019), up in the warm-up, then straight down to 0."""
+        """Of the learning rate: one cycle (Smith and Topin, 2019), up in the warm-up, then down to 0."""
         done = tf.cast(step, tf.float32)
         rising = (done + 1.0) / max(self._warmup, 1)
         falling = (self._steps - done) / max(self._steps - self._warmup, 1)

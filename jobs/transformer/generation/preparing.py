@@ -120,7 +120,7 @@ def _of_corpus(spec: TrainGeneration, context: JobContext) -> Prepared:
         folder = folder_of(spec.pretrained, context)
         decoder, texts = folders.read(folder), Texts(folder)
         tokenizer = TextTokenizer(texts.content)
-        end = min(texts.ends, default=None)
+        end = texts.end if texts.ends else None
         check_vocabulary(tokenizer.size, decoder, folder)
     shards = packed(corpus, parts, tokenizer, end, context)
     train = shards.stream(parts.train, context.folder / "train.tokens")
@@ -153,7 +153,7 @@ def _of_corpus(spec: TrainGeneration, context: JobContext) -> Prepared:
 
 
 def overlapping(tokens: Array, width: int) -> Rows:
-    """Rows that begin with the last token of the one before, so that each token but the first is told once."""
+    """Rows that begin with the last token of the one before: each token but the first is told once."""
     count = max(0, -(-(len(tokens) - 1) // width))
     found = np.zeros((count, width + 1), np.int32)
     for row in range(count):
@@ -261,18 +261,21 @@ def _of_pairs(spec: TrainGeneration, context: JobContext) -> Prepared:
     philox = np.random.Philox(key=np.array([spec.seed, 2**41], np.uint64))
     order = np.random.Generator(philox).permutation(len(found))
     held = min(len(found) - 1, round(spec.held_out * len(found)))
-    parts = [_padded([found[n] for n in sorted(some)], spec.max_length) for some in (order[held:], order[:held])]
-    flat = [np.concatenate([np.zeros(0, np.int32), *(row[first:end] for row, first, end in _each(part))]) for part in parts]
-    counts = {"train": parts[0].told(), "held_out": parts[1].told()}
-    note = f"the loss is that of answers and the token that ends them; {held} of {len(found)} pairs are held out"
-    return Prepared(folder, decoder, texts, *parts, counts, left_out, (note,), *flat, 0)
+    train, held_out = (
+        _padded([found[n] for n in sorted(some)], spec.max_length) for some in (order[held:], order[:held])
+    )
+    counts = {"train": train.told(), "held_out": held_out.told()}
+    note = f"answers alone are learnt, with what ends them; {held} of {len(found)} pairs are held out"
+    counted, watched = _answers(train), _answers(held_out)
+    return Prepared(folder, decoder, texts, train, held_out, counts, left_out, (note,), counted, watched, 0)
 
 
-def _each(part: Rows) -> list[tuple[Array, int, int]]:
-    return [
-        (row, int(first), int(end))
-        for row, first, end in zip(part.tokens, part.first, part.end, strict=True)
-    ]
+def _answers(part: Rows) -> Array:
+    """The tokens of a part that are to be told, one after the other, int32 (tokens,)."""
+    places = np.arange(part.tokens.shape[1])
+    told = (places >= part.first[:, None]) & (places < part.end[:, None])
+    found: Array = part.tokens[told]
+    return found
 
 
 def _pair(texts: Texts, prompt: str, answer: str) -> tuple[Array, int]:

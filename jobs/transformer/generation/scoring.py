@@ -9,9 +9,7 @@ from jobs.transformer.decoder.layout import Array
 from jobs.transformer.generation.spec import TextLoss
 
 
-def text_loss(
-    loss: float, told: int, train: Array, watched: Array, vocabulary: int, size: int
-) -> TextLoss:
+def text_loss(loss: float, told: int, train: Array, watched: Array, vocabulary: int, size: int) -> TextLoss:
     """The figures of a model.
 
     Args:

@@ -41,7 +41,7 @@ class TextLoss(Frozen):
     loss: float = Field(description="mean cross-entropy in nats a token")
     perplexity: float = Field(description="its exponential: equally probable tokens to choose from")
     bits_per_byte: float | None = Field(
-        description="of the text as UTF-8, the same for every vocabulary; None where answers alone are looked at"
+        description="of the text as UTF-8, the same for every vocabulary; None where answers are looked at"
     )
     unigram: float = Field(description="loss of how frequent each token is in the training part")
     five_gram: float | None = Field(
@@ -96,7 +96,7 @@ class TrainGeneration(TrainingSpec[GenerationTraining], kind="transformer.genera
     instructions: TextSetName | None = Field(
         default=None, description="in place of 'dataset': a file with prompts and answers, for 'pretrained'"
     )
-    prompt_column: Column = Field(default="prompt", description="the column of 'instructions' with the prompt")
+    prompt_column: Column = Field(default="prompt", description="the column with the prompt")
     answer_column: Column = Field(default="answer", description="the column with the answer, which is learnt")
     pretrained: PretrainedName | None = Field(
         default=None,
@@ -132,8 +132,8 @@ class TrainGeneration(TrainingSpec[GenerationTraining], kind="transformer.genera
         default=None,
         gt=0,
         le=1,
-        description="at its highest; by default 0.004 with Muon, 0.001 with AdamW from nothing, 0.00005 for all "
-        "weights of 'pretrained', 0.0005 for adapters",
+        description="at its highest; by default 0.004 with Muon, 0.001 with AdamW from nothing, 0.00005 for "
+        "all weights of 'pretrained', 0.0005 for adapters",
     )
     warmup: float = Field(
         default=0.05, ge=0, lt=1, description="share of the steps in which the rate rises; then it falls to 0"
@@ -167,11 +167,11 @@ class TrainGeneration(TrainingSpec[GenerationTraining], kind="transformer.genera
             )
         for field in ("instructions", "adapters"):
             if self.pretrained is None and getattr(self, field) is not None:
-                raise InvalidSpec(f"{self.kind}: field {field!r} needs a model to begin with: give 'pretrained'")
+                raise InvalidSpec(f"{self.kind}: field {field!r} needs 'pretrained', received none")
         if self.pretrained is None and (self.width % self.heads or self.width // self.heads % 2):
             raise InvalidSpec(
-                f"{self.kind}: field 'heads' should divide 'width', {self.width}, into even numbers, received "
-                f"{self.heads}"
+                f"{self.kind}: field 'heads' should divide 'width', {self.width}, into even numbers, "
+                f"received {self.heads}"
             )
         if self.optimizer == "muon" and self.adapters is not None:
             raise InvalidSpec(f"{self.kind}: adapters are trained by AdamW, and 'optimizer' is 'muon'")

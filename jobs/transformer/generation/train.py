@@ -27,7 +27,7 @@ RISEN = 0.01
 
 
 def run(spec: TrainGeneration, context: JobContext) -> GenerationTraining:
-    """Trains, and saves `model/` (a Hugging Face folder), `adapters.safetensors`, metrics, curves and samples.
+    """Trains, and saves `model/` (a Hugging Face folder), adapters, metrics, curves and samples.
 
     Raises:
         BadInput: corpus, pairs or model cannot be loaded, or are not fit for it; the text says why.
@@ -124,8 +124,8 @@ def _overfitting(trained: Trained, epochs: int) -> list[str]:
         return []
     return [
         f"overfitting: the loss on the held-out part rose from {losses[best]:.3f} after epoch {best + 1} to "
-        f"{losses[-1]:.3f}, while that on the training part fell; the weights of epoch {best + 1} are kept: more "
-        "text, fewer epochs or a smaller model will do"
+        f"{losses[-1]:.3f} at the end; the weights of epoch {best + 1} are kept: more text, fewer epochs or a "
+        "smaller model will do"
     ]
 
 
@@ -156,5 +156,7 @@ def _leave(
         for name, level in (("unigram", result.held_out.unigram), ("5-gram", result.held_out.five_gram)):
             if level is not None:
                 losses[name] = np.full(result.epochs, level, np.float32)
-    context.save_artifact("losses.png", curves(losses, x_label="epoch", y_label="cross-entropy, nats a token"))
+    context.save_artifact(
+        "losses.png", curves(losses, x_label="epoch", y_label="cross-entropy, nats a token")
+    )
     context.save_artifact("metrics.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
