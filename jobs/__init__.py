@@ -38,7 +38,15 @@ from jobs.transformer.answering.spec import (
     TrainAnswering,
     TrainingOfAnswers,
 )
-from jobs.transformer.generation.spec import Generated, GenerateTexts
+from jobs.transformer.generation.spec import (
+    EvaluateGeneration,
+    Generated,
+    GenerateTexts,
+    GenerationScores,
+    GenerationTraining,
+    TextLoss,
+    TrainGeneration,
+)
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -74,6 +82,7 @@ __all__ = [
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateGeneration",
     "EvaluateImageClassifier",
     "EvaluateSeries",
     "Evaluation",
@@ -88,6 +97,8 @@ __all__ = [
     "GenerateImages",
     "GenerateTexts",
     "Generated",
+    "GenerationScores",
+    "GenerationTraining",
     "ImageClassification",
     "ImageEvaluation",
     "ImageTraining",
@@ -97,8 +108,10 @@ __all__ = [
     "SeriesEvaluation",
     "TextEmbeddings",
     "TextEvaluation",
+    "TextLoss",
     "TrainAnswering",
     "TrainGan",
+    "TrainGeneration",
     "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",

@@ -11,18 +11,15 @@ import tensorflow as tf
 from jobs.training import Batch, Chunk, Trainable, machine
 from jobs.training.rows import Block
 from jobs.transformer.decoder.folders import Decoder
-from jobs.transformer.decoder.forward import Causal, hidden, logits
 from jobs.transformer.decoder.generating import KINDS
 from jobs.transformer.decoder.layout import Array
 from jobs.transformer.encoder.adamw import AdamW
 from jobs.transformer.encoder.muon import Muon
-from jobs.transformer.generation.preparing import Rows
+from jobs.transformer.generation.rows import Teller
 from jobs.transformer.generation.spec import TrainGeneration
 
 #: Products that have an adapter.
 ADAPTED = ("qkv", "out", "up", "down")
-#: Tokens that are computed at once where nothing is learnt.
-AT_ONCE = 8_192
 #: What the second moment of AdamW keeps in a step.
 _BETA_2 = 0.95
 
@@ -57,6 +54,7 @@ class Learner(Trainable):
             }
             for name, array in _adapters(decoder, spec.adapters, spec.seed).items():
                 self._learnt[name] = self._variable(name, array)
+        self.teller = Teller(self.layout, self.weights_by_name, self.kind)
         clip = spec.clip_norm or None
         made = Muon if spec.muon else AdamW
         self.optimizer_ = made(spec.rate, spec.weight_decay, beta_2=_BETA_2, clip_norm=clip)
@@ -94,51 +92,14 @@ class Learner(Trainable):
         values = [variable.value for variable in self._learnt.values()]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
-            losses, there = self.nats(batch["tokens"], batch["first"], batch["end"])
+            losses, there = self.teller.nats(batch["tokens"], batch["first"], batch["end"])
             loss = tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(there), 1.0)
         self.optimizer_.update(tape.gradient(loss, values), self._share(step))
         return {"loss": loss}
 
-    def nats(self, tokens: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Nats of each token but the first, and 1 where it is to be told, 0 elsewhere; float32 (rows, width).
-
-        Args:
-            tokens: (rows, width + 1).
-            first: the first token of each row that is to be told, int32 (rows,).
-            end: the token after the last one, int32 (rows,).
-        """
-        tokens = tf.cast(tokens, tf.int32)
-        width = int(tokens.shape[1]) - 1
-        places = tf.range(width)[None]
-        states = hidden(self.layout, self.weights_by_name(), tokens[:, :-1], places, Causal(width), self.kind)
-        found = logits(self.layout, self.weights_by_name(), states)
-        truth = tf.reshape(tokens[:, 1:], (-1,))
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, found)
-        told = tf.logical_and(places + 1 >= first[:, None], places + 1 < end[:, None])
-        there = tf.cast(told, tf.float32)
-        return tf.reshape(losses, (-1, width)) * there, there
-
     def weights_by_name(self) -> Mapping[str, Any]:
         """All weights, those of adapters included, by the names that the forward pass knows."""
         return self._kept | {name: variable.value for name, variable in self._learnt.items()}
-
-    def mean_loss(self, rows: Rows) -> float:
-        """Nats a token over all tokens of some rows that are to be told; NaN if there is none."""
-        size = max(1, AT_ONCE // rows.tokens.shape[1])
-        total = 0.0
-        for begin in range(0, len(rows), size):
-            part = slice(begin, begin + size)
-            tokens = np.zeros((size, rows.tokens.shape[1]), np.int32)
-            tokens[: len(rows.tokens[part])] = rows.tokens[part]
-            first, end = np.ones(size, np.int32), np.ones(size, np.int32)
-            first[: len(rows.first[part])], end[: len(rows.end[part])] = rows.first[part], rows.end[part]
-            found = self._told(tf.constant(tokens), tf.constant(first), tf.constant(end))
-            total += float(np.asarray(found, np.float64).sum())
-        return total / rows.told() if rows.told() else math.nan
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def _told(self, tokens: tf.Tensor, first: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
-        return self.nats(tokens, first, end)[0]
 
     def adapters(self) -> dict[str, Array]:
         """What was trained, float32 by name."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from jobs.datasets import texts as text_sets
 from jobs.datasets.corpora.named import corpus_of
 from jobs.datasets.rows import rows
 from jobs.errors import BadInput
-from jobs.pretrained.files import TOKENIZER, TOKENIZER_CONFIG
+from jobs.pretrained.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG
 from jobs.pretrained.sources import folder_of
 from jobs.tokens.packing import packed
 from jobs.tokens.splitting import split
@@ -24,39 +25,12 @@ from jobs.transformer.decoder.families import layout_of
 from jobs.transformer.decoder.folders import Decoder
 from jobs.transformer.decoder.layout import Array, fresh
 from jobs.transformer.decoder.texts import Texts
+from jobs.transformer.generation.rows import Rows
 from jobs.transformer.generation.spec import TrainGeneration
 
 END, UNKNOWN = "<|end|>", "<unk>"
 #: Numbers of the inner layer are a multiple of this.
 _MULTIPLE = 8
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of tokens, of which each but the first is told by those before it.
-
-    Attributes:
-        tokens: (rows, width + 1), of any unsigned type or int32.
-        first: the first token of each row that is to be told, int32 (rows,).
-        end: the token after the last one, int32 (rows,).
-    """
-
-    tokens: Array = field(repr=False)
-    first: Array = field(repr=False)
-    end: Array = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    @classmethod
-    def full(cls, tokens: Array) -> "Rows":
-        """Rows all of whose tokens are to be told but the first."""
-        count = len(tokens)
-        return cls(tokens, np.ones(count, np.int32), np.full(count, tokens.shape[1], np.int32))
-
-    def told(self) -> int:
-        """Tokens that are to be told."""
-        return int((self.end - self.first).sum())
 
 
 @dataclass(frozen=True)
@@ -142,7 +116,7 @@ def _of_corpus(spec: TrainGeneration, context: JobContext) -> Prepared:
         decoder,
         texts,
         Rows.full(rows),
-        overlapping(held_out.tokens, spec.max_length),
+        Rows.overlapping(held_out.tokens, spec.max_length),
         {"train": len(train), "held_out": len(held_out)},
         {},
         tuple(notes),
@@ -150,17 +124,6 @@ def _of_corpus(spec: TrainGeneration, context: JobContext) -> Prepared:
         held_out.tokens,
         int(sizes.sum()),
     )
-
-
-def overlapping(tokens: Array, width: int) -> Rows:
-    """Rows that begin with the last token of the one before: each token but the first is told once."""
-    count = max(0, -(-(len(tokens) - 1) // width))
-    found = np.zeros((count, width + 1), np.int32)
-    for row in range(count):
-        part = tokens[row * width : row * width + width + 1]
-        found[row, : len(part)] = part
-    ends = np.minimum(len(tokens) - np.arange(count) * width, width + 1).astype(np.int32)
-    return Rows(found, np.ones(count, np.int32), ends)
 
 
 def check_vocabulary(size: int, decoder: Decoder, folder: Path) -> None:
@@ -181,7 +144,7 @@ def _begin(spec: TrainGeneration, tokenizer: TextTokenizer, folder: Path) -> Pat
     folder.mkdir(exist_ok=True)
     inner = 4 * spec.width if spec.layout == "gpt2" else 8 * spec.width // 3
     end = tokenizer.number(END)
-    config = {
+    config: dict[str, Any] = {
         "model_type": spec.layout,
         "vocab_size": tokenizer.size,
         "tie_word_embeddings": True,
@@ -216,7 +179,7 @@ def _begin(spec: TrainGeneration, tokenizer: TextTokenizer, folder: Path) -> Pat
             "rope_theta": 10_000.0,
             **dict.fromkeys(("attention_bias", "mlp_bias"), False),
         }
-    (folder / folders.CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     (folder / TOKENIZER).write_text(tokenizer.content, encoding="utf-8")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -208,7 +208,6 @@ class EvaluateGeneration(OfModel[GenerationScores], kind="transformer.generation
     """Measures how well a model tells what comes next, beside a unigram and a 5-gram."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.generation.evaluate")
-    reuses_runner: ClassVar[bool] = True
 
     dataset: CorpusName = Field(description="a text corpus, of which a part is looked at")
     held_out: float = Field(

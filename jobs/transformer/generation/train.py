@@ -24,6 +24,8 @@ from jobs.transformer.generation.spec import GenerationTraining, TextLoss, Train
 
 #: A held-out loss that has risen by more than this since its best epoch is said to be overfitting, in nats.
 RISEN = 0.01
+#: A loss of less than this share of the unigram's says that something was learnt from what was before.
+LEARNT = 0.97
 
 
 def run(spec: TrainGeneration, context: JobContext) -> GenerationTraining:
@@ -51,7 +53,7 @@ def run(spec: TrainGeneration, context: JobContext) -> GenerationTraining:
         if asked:
             said = samples.written(generator, asked, spec.seed, tokens)
             context.save_sample(step, samples.picture(shown, said, f"epoch {epoch}"))
-        return {"validation_loss": model.mean_loss(prepared.held_out)} if watches else None
+        return {"validation_loss": model.teller.mean(prepared.held_out)} if watches else None
 
     trained = train(
         model,
@@ -86,7 +88,7 @@ def run(spec: TrainGeneration, context: JobContext) -> GenerationTraining:
         vocabulary=model.layout.vocabulary,
         parameters=weights,
         trained_parameters=sum(array.size for array in model.adapters().values()),
-        notes=[*prepared.notes, *_overfitting(trained, epochs)],
+        notes=[*prepared.notes, *_overfitting(trained, epochs), *_unlearnt(after)],
         steps=trained.steps,
         epochs=epochs,
         best_epoch=trained.best_step // passes.steps if trained.best_step else None,
@@ -109,7 +111,7 @@ def _figures(model: Learner, prepared: Prepared) -> TextLoss:
     rows = prepared.held_out
     vocabulary = model.layout.vocabulary
     return text_loss(
-        model.mean_loss(rows), rows.told(), prepared.counted, prepared.watched, vocabulary, prepared.bytes
+        model.teller.mean(rows), rows.told(), prepared.counted, prepared.watched, vocabulary, prepared.bytes
     )
 
 
@@ -123,9 +125,19 @@ def _overfitting(trained: Trained, epochs: int) -> list[str]:
     if losses[-1] < losses[best] + RISEN:
         return []
     return [
-        f"overfitting: the loss on the held-out part rose from {losses[best]:.3f} after epoch {best + 1} to "
+        f"overfitting: the held-out loss rose from {losses[best]:.3f} after epoch {best + 1} to "
         f"{losses[-1]:.3f} at the end; the weights of epoch {best + 1} are kept: more text, fewer epochs or a "
         "smaller model will do"
+    ]
+
+
+def _unlearnt(scores: TextLoss | None) -> list[str]:
+    """What to say of a model that has learnt no more than how frequent tokens are."""
+    if scores is None or scores.loss < LEARNT * scores.unigram:
+        return []
+    return [
+        f"the loss of {scores.loss:.3f} is about that of a unigram, {scores.unigram:.3f}: the model has not "
+        "learnt to look at what was before; train for more epochs, with another learning_rate, or on more text"
     ]
 
 
