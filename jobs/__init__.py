@@ -40,11 +40,20 @@ from jobs.transformer.spec import (
     TextEmbeddings,
     TextEvaluation,
 )
+from jobs.transformer.vision.spec import (
+    ClassifyImages,
+    EvaluateImageClassifier,
+    ImageClassification,
+    ImageEvaluation,
+    ImageTraining,
+    TrainImageClassifier,
+)
 
 __all__ = [
     "AugmentDataSet",
     "Augmentation",
     "Classification",
+    "ClassifyImages",
     "ClassifyTexts",
     "EmbedTexts",
     "EmbeddingsResult",
@@ -52,6 +61,7 @@ __all__ = [
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateImageClassifier",
     "EvaluateSeries",
     "Evaluation",
     "EvaluationResult",
@@ -63,6 +73,9 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "ImageClassification",
+    "ImageEvaluation",
+    "ImageTraining",
     "ImagesResult",
     "ReconstructImages",
     "ReconstructionResult",
@@ -70,6 +83,7 @@ __all__ = [
     "TextEmbeddings",
     "TextEvaluation",
     "TrainGan",
+    "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import TrainGan, TrainSelfSupervised, TrainSeries
+from jobs import TrainGan, TrainImageClassifier, TrainSelfSupervised, TrainSeries
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
@@ -16,7 +16,7 @@ from jobs.pretrained.export import export
 
 
 def write_models(home: Path) -> None:
-    """A folder of data sets, and of jobs that have left a model: `classifier`, `encoder`, `gan`, `series`."""
+    """A folder of data sets, and of jobs that have left a model, such as `classifier`, `gan` and `vision`."""
     write_classifier(home, home / "classifier/artifacts/model")
     texts = [f'"{"great " * (n % 5)}film {n}"' if n % 11 else "" for n in range(100)]
     (home / "texts.csv").write_text("\n".join(["id,text", *(f"{n},{text}" for n, text in enumerate(texts))]))
@@ -39,6 +39,11 @@ def write_models(home: Path) -> None:
             conditional=True,
         ),
         home / "gan",
+        data,
+    )
+    run_locally(
+        TrainImageClassifier(dataset="images", epochs=1, batch_size=8, width=4, depth=1, precision="float32"),
+        home / "vision",
         data,
     )
 

@@ -5,6 +5,8 @@ SMALL: tuple[tuple[str, str, int], ...] = (
     ("jobs.transformer.bulk.windows", "BATCHES", 2),
     ("jobs.transformer.bulk.windows", "MOST_CHARACTERS", 60),
     ("jobs.transformer.predictions", "GROUP", 25),
+    ("jobs.transformer.bulk.tables", "GROUP", 25),
+    ("jobs.transformer.vision.asking", "BLOCK", 8),
     ("jobs.selfsupervised.encode", "BLOCK", 8),
     ("jobs.selfsupervised.series.fill", "BLOCK", 37),
     ("jobs.selfsupervised.series.fill", "LEAST", 1),

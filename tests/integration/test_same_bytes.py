@@ -13,11 +13,13 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
     EvaluateClassifier,
     EvaluateGan,
+    EvaluateImageClassifier,
     FillSeries,
     ForecastSeries,
     GenerateImages,
@@ -47,6 +49,8 @@ SPECS: tuple[Any, ...] = (
     ),
     EncodeImages(model="encoder", dataset="images"),
     ReconstructImages(model="encoder", dataset="images", count=3),
+    ClassifyImages(model="vision", dataset="images", precision="float32"),
+    EvaluateImageClassifier(model="vision", dataset="images", precision="float32"),
     FillSeries(dataset="hours"),
     ForecastSeries(model="series", dataset="hours", origins=2),
     GenerateImages(model="gan", count=5, truncation=1.0, interpolate=2),

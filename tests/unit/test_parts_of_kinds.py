@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
@@ -42,6 +43,8 @@ SPECS: dict[str, Any] = {
     "fill": FillSeries(dataset="shops"),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "classify images": ClassifyImages(model="vision", dataset="images", precision="float32"),
+    "classify images to CSV": ClassifyImages(model="vision", dataset="images", output="csv"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
@@ -108,7 +111,7 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-@pytest.mark.parametrize("name", ["classify", "embed", "encode", "fill", "forecast"])
+@pytest.mark.parametrize("name", ["classify", "classify images", "embed", "encode", "fill", "forecast"])
 def test_a_part_that_is_stopped_goes_on_where_it_was(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
