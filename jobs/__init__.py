@@ -30,6 +30,14 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.transformer.answering.spec import (
+    AnsweringEvaluation,
+    AnswerQuestions,
+    Answers,
+    EvaluateAnswering,
+    TrainAnswering,
+    TrainingOfAnswers,
+)
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -50,6 +58,9 @@ from jobs.transformer.vision.spec import (
 )
 
 __all__ = [
+    "AnswerQuestions",
+    "AnsweringEvaluation",
+    "Answers",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
@@ -58,6 +69,7 @@ __all__ = [
     "EmbedTexts",
     "EmbeddingsResult",
     "EncodeImages",
+    "EvaluateAnswering",
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
@@ -82,10 +94,12 @@ __all__ = [
     "SeriesEvaluation",
     "TextEmbeddings",
     "TextEvaluation",
+    "TrainAnswering",
     "TrainGan",
     "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",
+    "TrainingOfAnswers",
     "TrainingResult",
 ]

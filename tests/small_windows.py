@@ -4,7 +4,8 @@
 SMALL: tuple[tuple[str, str, int], ...] = (
     ("jobs.transformer.bulk.windows", "BATCHES", 2),
     ("jobs.transformer.bulk.windows", "MOST_CHARACTERS", 60),
-    ("jobs.transformer.predictions", "GROUP", 25),
+    ("jobs.transformer.answering.asked", "BATCHES", 2),
+    ("jobs.transformer.answering.asked", "MOST_CHARACTERS", 200),
     ("jobs.transformer.bulk.tables", "GROUP", 25),
     ("jobs.transformer.vision.asking", "BLOCK", 8),
     ("jobs.selfsupervised.encode", "BLOCK", 8),

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    AnswerQuestions,
     ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
@@ -28,12 +29,20 @@ from jobs.dividing.running import PartContext, run_divided
 from jobs.errors import Stopped
 from jobs.local import run_locally
 from jobs.verification.kills import DIARY, Assignment
-from tests.small_models import write_models
+from tests.small_models import people, write_models
 from tests.small_windows import SMALL
 from tests.zygote import Zygote
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
+ANSWERS = {"model": "answerer", "batch_size": 16, "precision": "float32"}
 SPECS: dict[str, Any] = {
+    "answer": AnswerQuestions(dataset="people", **ANSWERS),
+    "answer to CSV, texts of its own": AnswerQuestions(
+        questions=("who is it?", "", "where?"),
+        texts=tuple(f"word {n} " * (n % 9) for n in range(20)),
+        output="csv",
+        **ANSWERS,
+    ),
     "classify": ClassifyTexts(model="classifier", dataset="texts", **TEXT),
     "classify to CSV, texts of its own": ClassifyTexts(
         model="classifier", texts=tuple(f"word {n} " * (n % 7) for n in range(90)), output="csv", **TEXT
@@ -48,7 +57,7 @@ SPECS: dict[str, Any] = {
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +75,12 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def data(home: Path) -> dict[str, Path]:
-    return {"texts": home / "texts.csv", "images": home / "images.npz", "shops": home / "shops"}
+    return {
+        "texts": home / "texts.csv",
+        "images": home / "images.npz",
+        "shops": home / "shops",
+        **people(home),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +125,10 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-@pytest.mark.parametrize("name", ["classify", "classify images", "embed", "encode", "fill", "forecast"])
+NAMES = ["answer", "classify", "classify images", "embed", "encode", "fill", "forecast"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_part_that_is_stopped_goes_on_where_it_was(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
