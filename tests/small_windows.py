@@ -7,6 +7,7 @@ SMALL: tuple[tuple[str, str, int], ...] = (
     ("jobs.transformer.answering.asked", "BATCHES", 2),
     ("jobs.transformer.answering.asked", "MOST_CHARACTERS", 200),
     ("jobs.transformer.bulk.tables", "GROUP", 25),
+    ("jobs.transformer.generation.prompts", "BATCHES", 2),
     ("jobs.transformer.vision.asking", "BLOCK", 8),
     ("jobs.selfsupervised.encode", "BLOCK", 8),
     ("jobs.selfsupervised.series.fill", "BLOCK", 37),

@@ -22,6 +22,7 @@ from jobs import (
     FillSeries,
     ForecastSeries,
     GenerateImages,
+    GenerateTexts,
     catalog,
 )
 from jobs.context import StopReason
@@ -52,12 +53,15 @@ SPECS: dict[str, Any] = {
     "fill": FillSeries(dataset="shops"),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "answer prompts": GenerateTexts(
+        pretrained="tiny-gpt", dataset="texts", max_tokens=3, batch_size=4, answers=2, precision="float32"
+    ),
     "classify images": ClassifyImages(model="vision", dataset="images", precision="float32"),
     "classify images to CSV": ClassifyImages(model="vision", dataset="images", output="csv"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second", "questions_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second", "tokens_per_second")
 
 
 @pytest.fixture(scope="module")
