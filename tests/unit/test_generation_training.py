@@ -191,7 +191,7 @@ def test_overfitting_is_said_with_its_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"vocabulary": "bytes", "layout": "gpt2"}, {"vocabulary_size": 300, "vocabulary": "bpe"}]
+    "fields", [{"vocabulary": "bytes", "layout": "gpt2"}, {"vocabulary_size": 262, "vocabulary": "bpe"}]
 )
 def test_every_vocabulary_and_layout_learns(home: Path, tmp_path: Path, fields: dict[str, Any]) -> None:
     result = run_locally(spec(**fields, epochs=1), tmp_path, data(home))

@@ -126,8 +126,8 @@ def _overfitting(trained: Trained, epochs: int) -> list[str]:
         return []
     return [
         f"overfitting: the held-out loss rose from {losses[best]:.3f} after epoch {best + 1} to "
-        f"{losses[-1]:.3f} at the end; the weights of epoch {best + 1} are kept: more text, fewer epochs or a "
-        "smaller model will do"
+        f"{losses[-1]:.3f} at the end; the weights of epoch {best + 1} are kept: more text, fewer epochs or "
+        "a smaller model will do"
     ]
 
 
@@ -136,8 +136,8 @@ def _unlearnt(scores: TextLoss | None) -> list[str]:
     if scores is None or scores.loss < LEARNT * scores.unigram:
         return []
     return [
-        f"the loss of {scores.loss:.3f} is about that of a unigram, {scores.unigram:.3f}: the model has not "
-        "learnt to look at what was before; train for more epochs, with another learning_rate, or on more text"
+        f"the loss of {scores.loss:.3f} is about a unigram's, {scores.unigram:.3f}: the model has not "
+        "learnt to look at what was before; train for more epochs, at another rate, or on more text"
     ]
 
 
