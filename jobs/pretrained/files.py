@@ -18,4 +18,6 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "spiece.model",
 )
-FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES)
+#: Of a checkpoint for images: how their pixels are scaled.
+PREPROCESSOR = "preprocessor_config.json"
+FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES, PREPROCESSOR)

@@ -49,13 +49,12 @@ class ImageLearner(Trainable):
         self._steps = steps
         self._warmup = math.ceil(spec.warmup * steps)
         groups = trained_groups(network, spec.frozen_layers)
-        decay = spec.layer_decay or (1.0 if spec.start is None else 0.75)
         self._trained = [variable for _, group in groups for variable in group]
         self.adamw = AdamW(
-            spec.learning_rate or (2e-3 if spec.start is None else 1e-3),
+            spec.peak,
             spec.weight_decay,
             clip_norm=spec.clip_norm or None,
-            scales=[decay**above for above, group in groups for _ in group],
+            scales=[spec.decay_by_layer**above for above, group in groups for _ in group],
             undecayed=UNDECAYED | {"positions", "class_token"},
         )
         self.adamw.build(self._trained)

@@ -35,7 +35,7 @@ class Network(keras.layers.Layer):
         self.encoder: Any = _ENCODERS[plan.architecture](plan, name="encoder")
         small = keras.initializers.TruncatedNormal(0.0, 0.02)
         self.head = keras.layers.Dense(len(plan.class_names), kernel_initializer=small, name="head")
-        self.head.build((None, plan.width))
+        self.head.build((None, plan.reads * plan.width))
         self.built = True
 
     def groups(self) -> list[list[keras.Variable]]:

@@ -28,6 +28,9 @@ class Plan:
         filters: channels of the convolutions, of cct and convolutional.
         mean: of the pixels in [0, 1], taken off, by channel or one for all.
         deviation: what they are divided by then, likewise.
+        special: of vit, tokens before those of the patches.
+        reads: of these, how many the head looks at.
+        epsilon: of the normalisations.
     """
 
     architecture: Architecture
@@ -41,6 +44,9 @@ class Plan:
     filters: tuple[int, ...] = ()
     mean: tuple[float, ...] = (0.5,)
     deviation: tuple[float, ...] = (0.5,)
+    special: int = 1
+    reads: int = 1
+    epsilon: float = 1e-6
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
