@@ -5,9 +5,10 @@
 - `quality`: `mnist-5k`, 4,000 images to train on and 1,000 to test, three seeds, with the defaults.
 - `few`: 100 labels of these 4,000, from nothing and from a contrastive job on the 4,000 without labels.
 - `mnist PATH`: all of MNIST (`mnist.npz`), its own 10,000 test images.
-- `folders`: ViT and DeiT folders of random weights; logits here and by `AutoModelForImageClassification`.
+- `folders`: ViT, DeiT and Swin folders of random weights; logits here and by `AutoModelForImageClassification`.
 
-PyTorch comes with `pip install '.[bench]'`; without it `speed` leaves its lines out, and `folders` cannot run.
+PyTorch comes with `pip install '.[bench]'`; without it `speed` leaves its lines out, and `folders` cannot
+run.
 """
 
 import statistics
@@ -50,7 +51,8 @@ data = {"images": images, "labels": random.integers(0, 10, len(images), dtype=np
 model.place(data, Passes(len(images), BATCH))
 step = tf.function(model.train_step, autograph=False)
 order = tf.range(len(images))
-run = lambda first: float(step((order, tf.constant(first, tf.int64), tf.constant(first + 2, tf.int64)))["loss"])
+whole = lambda number: tf.constant(number, tf.int64)
+run = lambda first: float(step((order, whole(first), whole(first + 2)))["loss"])
 run(0)
 began, done = time.monotonic(), 0
 while time.monotonic() - began < seconds:
@@ -63,11 +65,11 @@ CLASSIFY = """
 import sys, time
 import numpy as np, tensorflow as tf
 from bench.vision import network
-from jobs.transformer.vision.asking import _running
+from jobs.transformer.vision.asking import running
 from jobs.transformer.vision.learner import ROWS
 
 side, seconds = int(sys.argv[1]), float(sys.argv[2])
-model = _running(network(side), "", tf.bfloat16)
+model = running(network(side), "", tf.bfloat16)
 images = tf.constant(np.random.default_rng(0).integers(0, 256, (ROWS, side, side, 3), dtype=np.uint8))
 model.run(images)
 began, done = time.monotonic(), 0
@@ -175,8 +177,15 @@ def folders(home: Path) -> None:
     from jobs.transformer.vision.networks.plan import Plan
 
     images = np.random.default_rng(0).random((16, 32, 32, 3)).astype(np.float32)
-    for name, special, reads in (("vit", 1, 1), ("deit", 2, 1), ("deit with a teacher", 2, 2)):
-        plan = Plan("vit", (32, 32, 3), DIGITS, 64, 4, 4, 256, 4, special=special, reads=reads)
+    shape = (32, 32, 3)
+    swin = {"patch": 2, "depths": (2, 2), "stage_heads": (2, 4), "window": 4, "epsilon": 1e-5}
+    plans = {
+        "vit": Plan("vit", shape, DIGITS, 64, 4, 4, 256, 4),
+        "deit": Plan("vit", shape, DIGITS, 64, 4, 4, 256, 4, special=2),
+        "deit with a teacher": Plan("vit", shape, DIGITS, 64, 4, 4, 256, 4, special=2, reads=2),
+        "swin": Plan("swin", shape, DIGITS, 64, inner=256, **swin),
+    }
+    for name, plan in plans.items():
         made = Network(plan, seed=1)
         for number, each in enumerate(made.weights):
             each.assign(each.value + 0.05 * tf.random.stateless_normal(each.shape, (1, number)))

@@ -55,6 +55,59 @@ def test_keras_hub_makes_the_same_of_a_folder_that_was_written(family: str, tmp_
     np.testing.assert_allclose(mine.logits(tf.constant(images())), hidden, atol=1e-4)
 
 
+def swin(**fields: Any) -> Network:
+    """One whose first stage has shifted windows, with random weights."""
+    about = {
+        "width": 16,
+        "inner": 32,
+        "patch": 2,
+        "depths": (2, 1),
+        "stage_heads": (2, 4),
+        "window": 2,
+        "epsilon": 1e-5,
+        **fields,
+    }
+    found = Network(Plan("swin", (12, 12, 3), NAMES, **about))
+    random = np.random.default_rng(1)
+    for each in found.weights:
+        each.assign(each.numpy() + random.normal(0, 0.2, each.shape))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # KerasHub's own
+def test_keras_hub_makes_the_same_of_a_swin(tmp_path: Path) -> None:
+    import keras_hub
+
+    mine = swin()
+    write_folder(mine, tmp_path)
+    theirs = keras_hub.models.SwinTransformerBackbone.from_preset(str(tmp_path))
+    given = images(3, 12, 12)
+    found = theirs.predict(mine.standardised(tf.constant(given)), verbose=0)
+    pooled = found.reshape(3, -1, 16).mean(axis=1)
+    features = mine.encoder.features(mine.standardised(tf.constant(given)), tf.float32, False)
+    np.testing.assert_allclose(features, pooled, atol=1e-4)
+    read = read_folder(tmp_path, (12, 12))
+    np.testing.assert_allclose(read.logits(tf.constant(given)), mine.logits(tf.constant(given)), atol=1e-5)
+    tensors = load_file(tmp_path / "model.safetensors")
+    new = {
+        name.replace("attention.self.query", "attention.q_proj")
+        .replace("attention.self.key", "attention.k_proj")
+        .replace("attention.self.value", "attention.v_proj")
+        .replace("attention.self.rel", "attention.relative_position_bias.rel")
+        .replace("attention.output.dense", "attention.o_proj")
+        .replace("intermediate.dense", "mlp.fc1")
+        .replace("output.dense", "mlp.fc2"): each
+        for name, each in tensors.items()
+    }
+    assert len(new.keys() - tensors.keys()) == 3 * 13
+    save_file(new, tmp_path / "model.safetensors")
+    again = read_folder(tmp_path, (12, 12))
+    np.testing.assert_allclose(again.logits(tf.constant(given)), mine.logits(tf.constant(given)), atol=1e-5)
+    assert len(mine.groups()) == 6  # tokens, three blocks, what reads the last one, the head
+    with pytest.raises(BadInput, match=r"images of 4 x 12 pixels are too small .* with --size 5x5,"):
+        read_folder(tmp_path, (4, 12))
+
+
 @pytest.mark.parametrize(("special", "reads"), [(1, 1), (2, 1), (2, 2)])
 def test_a_folder_comes_back_as_the_network_that_it_is_of(special: int, reads: int, tmp_path: Path) -> None:
     mine = network(special=special, reads=reads, epsilon=1e-5)
@@ -149,7 +202,10 @@ def test_a_checkpoint_is_trained_on_other_classes_and_classifies_images_of_anoth
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"model_type": "bert"}, "is a checkpoint of the type 'bert'; images are looked at with vit or deit"),
+        (
+            {"model_type": "bert"},
+            "is a checkpoint of the type 'bert'; images are looked at with vit, deit, swin",
+        ),
         ({"hidden_act": "relu"}, "hidden_act in config.json of .* is 'relu'; computed is 'gelu'"),
         ({"hidden_size": None}, "hidden_size in config.json of .* is None, and should be a whole number"),
         ({"patch_size": [4, 8]}, r"patch_size in config.json of .* is \(4, 8\); computed are squares"),

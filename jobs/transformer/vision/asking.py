@@ -78,21 +78,23 @@ def classifier(spec: Asking[Any], size: tuple[int, int], choice: Choice, context
         def load() -> tuple[Classifier, int]:
             path = context.artifact_of(job_id, WEIGHTS)
             network, data = Network.read(path, f"job {job_id}")
-            return _running(network, data, kind), 2 * path.stat().st_size
+            return running(network, data, kind), 2 * path.stat().st_size
 
         return context.in_memory(f"vision {choice} {context.digest_of(job_id, WEIGHTS)}", load)
     folder = folder_of(spec.pretrained or "", context)
 
     def read() -> tuple[Classifier, int]:
         network = read_folder(folder, size)
-        return _running(network, "", kind), 2 * (folder / WEIGHTS).stat().st_size
+        return running(network, "", kind), 2 * (folder / WEIGHTS).stat().st_size
 
     files = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
     about = [(name, each.st_size, each.st_mtime_ns) for name, each in files]
     return context.in_memory(f"vision {choice} {size} {folder.resolve()} {about}", read)
 
 
-def _running(network: Network, data: str, kind: tf.DType) -> Classifier:
+def running(network: Network, data: str, kind: tf.DType) -> Classifier:
+    """A network that computes in a type, with the digest of what it was trained on."""
+
     @tf.function(input_signature=[tf.TensorSpec((ROWS, *network.plan.shape), tf.uint8)], autograph=False)
     def run(images: tf.Tensor) -> tf.Tensor:
         return network.logits(tf.cast(images, tf.float32) / 255.0, kind)

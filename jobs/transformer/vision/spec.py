@@ -40,7 +40,7 @@ class ImageTraining(JobResult):
 
     class_names: list[str] = Field(description="by number")
     rows: dict[str, int] = Field(description="images by part: train, validation, test")
-    network: str = Field(description="what was trained: cct, vit, or the encoder that it began with")
+    network: str = Field(description="what was trained: cct, vit, swin, or the encoder that it began with")
     parameters: int = Field(description="numbers in its weights")
     steps: int = Field(description="updates of the weights")
     epochs: int = Field(description="passes over the training rows")
@@ -76,8 +76,8 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
     )
     pretrained: PretrainedName | None = Field(
         default=None,
-        description="in place of 'start': a ViT or DeiT checkpoint from a hub (owner/name), a folder, or an "
-        "upload",
+        description="in place of 'start': a checkpoint of ViT, DeiT or Swin from a hub (owner/name), a folder, "
+        "or an upload",
     )
     network: Literal["cct", "vit"] | None = Field(
         default=None,

@@ -15,6 +15,7 @@ SPECIAL = {"vit": 1, "deit": 2}
 ARCHITECTURES = {
     "vit": ("ViTForImageClassification",),
     "deit": ("DeiTForImageClassification", "DeiTForImageClassificationWithTeacher"),
+    "swin": ("SwinForImageClassification",),
 }
 
 
@@ -67,24 +68,21 @@ def described(folder: Path) -> Described:
     if family not in SPECIAL:
         raise BadInput(
             f"{folder.name} is a checkpoint of the type {family!r}; images are looked at with "
-            f"{' or '.join(SPECIAL)}"
+            f"{', '.join(ARCHITECTURES)}"
         )
     if (activation := config.get("hidden_act", "gelu")) != "gelu":
         raise BadInput(f"hidden_act in {CONFIG} of {folder.name} is {activation!r}; computed is 'gelu'")
     sizes = {
-        name: _number(config, name, folder)
+        name: whole(config, name, folder)
         for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
     }
     if sizes["hidden_size"] % sizes["num_attention_heads"]:
         raise BadInput(f"num_attention_heads in {CONFIG} of {folder.name} does not divide hidden_size")
-    mean, deviation = _normalisation(folder)
-    size = _pair(config, "image_size", 224, folder)
-    patch = _pair(config, "patch_size", 16, folder)
+    mean, deviation = normalisation(folder)
+    size = pair(config, "image_size", 224, folder)
+    patch = pair(config, "patch_size", 16, folder)
     if patch[0] != patch[1]:
         raise BadInput(f"patch_size in {CONFIG} of {folder.name} is {patch}; computed are squares")
-    names = {int(number): str(name) for number, name in (config.get("id2label") or {}).items()}
-    if sorted(names) != list(range(len(names))):
-        raise BadInput(f"id2label in {CONFIG} of {folder.name} has gaps; number the classes from 0 on")
     return Described(
         family=family,
         size=size,
@@ -95,20 +93,42 @@ def described(folder: Path) -> Described:
         heads=sizes["num_attention_heads"],
         inner=sizes["intermediate_size"],
         epsilon=float(config.get("layer_norm_eps", 1e-12)),
-        class_names=tuple(names[number] for number in range(len(names))) or ("LABEL_0", "LABEL_1"),
+        class_names=class_names_of(config, folder),
         mean=mean,
         deviation=deviation,
     )
 
 
-def _number(config: dict[str, Any], name: str, folder: Path) -> int:
+def class_names_of(config: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """The classes by number; without names two, as in the library transformers.
+
+    Raises:
+        BadInput: the numbers have gaps.
+    """
+    names = {int(number): str(name) for number, name in (config.get("id2label") or {}).items()}
+    if sorted(names) != list(range(len(names))):
+        raise BadInput(f"id2label in {CONFIG} of {folder.name} has gaps; number the classes from 0 on")
+    return tuple(names[number] for number in range(len(names))) or ("LABEL_0", "LABEL_1")
+
+
+def whole(config: dict[str, Any], name: str, folder: Path) -> int:
+    """A field that is a whole number above 0.
+
+    Raises:
+        BadInput: it is none.
+    """
     value = config.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**20:
         raise BadInput(f"{name} in {CONFIG} of {folder.name} is {value!r}, and should be a whole number")
     return value
 
 
-def _pair(config: dict[str, Any], name: str, default: int, folder: Path) -> tuple[int, int]:
+def pair(config: dict[str, Any], name: str, default: int, folder: Path) -> tuple[int, int]:
+    """A field that is a side, or two of them.
+
+    Raises:
+        BadInput: it is none.
+    """
     value = config.get(name, default)
     pair = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list) else ()
     if len(pair) != 2 or not all(isinstance(side, int) and 0 < side < 2**16 for side in pair):
@@ -116,8 +136,12 @@ def _pair(config: dict[str, Any], name: str, default: int, folder: Path) -> tupl
     return pair[0], pair[1]
 
 
-def _normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of the pixels; without the file those that the family's authors took."""
+def normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of the pixels; without the file those that the family's authors took.
+
+    Raises:
+        BadInput: they are no numbers.
+    """
     if not (folder / PREPROCESSOR).is_file():
         return (0.5,), (0.5,)
     about = read(folder, PREPROCESSOR)

@@ -1,16 +1,26 @@
 """A network from a Hugging Face folder, for images of any size."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jobs.errors import BadInput
+from jobs.pretrained.fields import read
+from jobs.pretrained.files import CONFIG
 from jobs.pretrained.tensors import Weights
+from jobs.selfsupervised.networks.shapes import Array
 from jobs.transformer.vision.folders.described import ARCHITECTURES, SPECIAL, Described, described
 from jobs.transformer.vision.folders.positions import interpolated
+from jobs.transformer.vision.folders.swin import old_swin_name, swin_filled, swin_plan
 from jobs.transformer.vision.folders.tensors import filled, heads_of, old_name
 from jobs.transformer.vision.networks.network import Network
 from jobs.transformer.vision.networks.plan import Plan
+
+#: Parts of the names of tensors that have no part in telling classes apart, or follow from others.
+UNREAD = ("mask_token", "relative_position_index")
 
 
 def read_folder(
@@ -28,31 +38,25 @@ def read_folder(
     Raises:
         BadInput: the folder holds no such checkpoint, or no head where one is needed.
     """
-    about, weights = described(folder), Weights(folder)
-    names = {old_name(name): name for name in weights.shapes if "mask_token" not in name}
+    family = read(folder, CONFIG).get("model_type")
+    weights, is_swin = Weights(folder), family == "swin"
+    renamed = old_swin_name if is_swin else old_name
+    names = {renamed(name): name for name in weights.shapes if not any(each in name for each in UNREAD)}
     tensors = weights.arrays(names)
     reads = 2 if "distillation_classifier.weight" in tensors else 1
+    plan = swin_plan(folder, size) if is_swin else _plan(described(folder), size, reads)
     head = heads_of(tensors, reads)
     if class_names is None and head is None:
-        architectures = " or ".join(ARCHITECTURES[about.family])
         raise BadInput(
-            f"{folder.name} has no head that tells classes apart; give one of {architectures}, or train one "
-            "with transformer.vision.train"
+            f"{folder.name} has no head that tells classes apart; give one of "
+            f"{' or '.join(ARCHITECTURES[str(family)])}, or train one with transformer.vision.train"
         )
-    network = Network(_plan(about, size, class_names or about.class_names, reads), seed)
-    special = SPECIAL[about.family]
-    encoder = network.encoder
+    network = Network(replace(plan, class_names=class_names or plan.class_names), seed)
     try:
-        learnt = tensors["embeddings.position_embeddings"][0]
-        if len(learnt) != special + about.grid[0] * about.grid[1]:
-            raise BadInput(
-                f"{folder.name} has {len(learnt)} positions, and its config.json says otherwise: "
-                f"{special} + {about.grid[0]} x {about.grid[1]}"
-            )
-        patches = interpolated(learnt[special:], about.grid, (encoder.rows, encoder.columns))
-        for variable, array in filled(network, tensors, np.concatenate([learnt[:special], patches])):
+        found = swin_filled(network, tensors) if is_swin else _with_positions(network, folder, tensors)
+        for variable, array in found:
             variable.assign(array)
-        if head is not None and class_names in (None, about.class_names):
+        if head is not None and class_names in (None, plan.class_names):
             network.head.kernel.assign(head[0])
             network.head.bias.assign(head[1])
     except KeyError as error:
@@ -62,11 +66,26 @@ def read_folder(
     return network
 
 
-def _plan(about: Described, size: tuple[int, int], class_names: tuple[str, ...], reads: int) -> Plan:
+def _with_positions(
+    network: Network, folder: Path, tensors: Mapping[str, Array]
+) -> Iterator[tuple[Any, Array]]:
+    """See `filled`; the positions of patches interpolated."""
+    about, encoder = described(folder), network.encoder
+    learnt = tensors["embeddings.position_embeddings"][0]
+    if len(learnt) != encoder.special + about.grid[0] * about.grid[1]:
+        raise BadInput(
+            f"{folder.name} has {len(learnt)} positions, and its config.json says otherwise: "
+            f"{encoder.special} + {about.grid[0]} x {about.grid[1]}"
+        )
+    patches = interpolated(learnt[encoder.special :], about.grid, (encoder.rows, encoder.columns))
+    return filled(network, tensors, np.concatenate([learnt[: encoder.special], patches]))
+
+
+def _plan(about: Described, size: tuple[int, int], reads: int) -> Plan:
     return Plan(
         architecture="vit",
         shape=(*size, about.channels),
-        class_names=class_names,
+        class_names=about.class_names,
         width=about.width,
         depth=about.depth,
         heads=about.heads,

@@ -81,8 +81,8 @@ def heads_of(tensors: Mapping[str, Array], reads: int) -> tuple[Array, Array] | 
     return np.concatenate(kernels) / reads, np.sum(biases, axis=0) / reads
 
 
-def written(network: Network, family: str) -> dict[str, Array]:
-    """Every tensor of a network by its name in a folder, as both versions of transformers read it."""
+def written(network: Network) -> dict[str, Array]:
+    """Every tensor of the encoder by its name in a folder, without the family's prefix."""
     encoder, plan = network.encoder, network.plan
     width, patch, channels = plan.width, plan.patch, plan.shape[2]
     kernel = _array(encoder.tokens.project.kernel).reshape(patch, patch, channels, width)
@@ -113,11 +113,11 @@ def written(network: Network, family: str) -> dict[str, Array]:
                 f"{prefix}{name}.weight": _array(norm.gamma),
                 f"{prefix}{name}.bias": _array(norm.beta),
             }
-    named = {f"{family}.{name}": array for name, array in found.items()} | _heads(network)
-    return {name: np.ascontiguousarray(array) for name, array in named.items()}
+    return found
 
 
-def _heads(network: Network) -> dict[str, Array]:
+def heads_written(network: Network) -> dict[str, Array]:
+    """The tensors of the head, or of both, by their names in a folder."""
     kernel, bias = _array(network.head.kernel), _array(network.head.bias)
     if network.plan.reads == 1:
         return {"classifier.weight": kernel.T, "classifier.bias": bias}

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import save_file
 
 from jobs.pretrained.files import CONFIG, PREPROCESSOR, WEIGHTS
 from jobs.transformer.vision.folders.described import ARCHITECTURES
-from jobs.transformer.vision.folders.tensors import written
+from jobs.transformer.vision.folders.swin import swin_config, swin_written
+from jobs.transformer.vision.folders.tensors import heads_written, written
 from jobs.transformer.vision.networks.network import Network
 from jobs.transformer.vision.networks.plan import Plan
 
@@ -16,17 +18,22 @@ FILES = (CONFIG, PREPROCESSOR, WEIGHTS)
 
 
 def can_write(plan: Plan) -> bool:
-    """Whether there is such a folder: of plain Transformers, of images that patches cover exactly."""
-    return plan.architecture == "vit" and not any(side % plan.patch for side in plan.shape[:2])
+    """Whether there is such a folder: of plain Transformers and Swin, where patches cover images exactly."""
+    return plan.architecture in ("vit", "swin") and not any(side % plan.patch for side in plan.shape[:2])
 
 
 def write_folder(network: Network, folder: Path) -> None:
     """Writes config.json, model.safetensors and preprocessor_config.json; see `can_write`."""
     folder.mkdir(parents=True, exist_ok=True)
-    family = "vit" if network.plan.special == 1 else "deit"
-    save_file(written(network, family), folder / WEIGHTS, {"format": "pt"})
-    (folder / CONFIG).write_text(_text(config_of(network.plan, family)))
-    (folder / PREPROCESSOR).write_text(_text(preprocessor_of(network.plan, family)))
+    plan = network.plan
+    family = "swin" if plan.architecture == "swin" else "vit" if plan.special == 1 else "deit"
+    encoder = swin_written(network) if family == "swin" else written(network)
+    tensors = {f"{family}.{name}": each for name, each in encoder.items()} | heads_written(network)
+    # By names that both version 4 and version 5 of transformers read.
+    arrays = {name: np.ascontiguousarray(each) for name, each in tensors.items()}
+    save_file(arrays, folder / WEIGHTS, {"format": "pt"})
+    (folder / CONFIG).write_text(_text(config_of(plan, family)))
+    (folder / PREPROCESSOR).write_text(_text(preprocessor_of(plan, family)))
 
 
 def config_of(plan: Plan, family: str) -> dict[str, Any]:
@@ -37,11 +44,7 @@ def config_of(plan: Plan, family: str) -> dict[str, Any]:
         "architectures": [ARCHITECTURES[family][plan.reads - 1]],
         "image_size": height if height == width else [height, width],
         "num_channels": channels,
-        "patch_size": plan.patch,
-        "hidden_size": plan.width,
-        "num_hidden_layers": plan.depth,
-        "num_attention_heads": plan.heads,
-        "intermediate_size": plan.inner,
+        **(swin_config(plan) if family == "swin" else _sizes(plan)),
         "hidden_act": "gelu",
         "layer_norm_eps": plan.epsilon,
         "qkv_bias": True,
@@ -54,11 +57,21 @@ def config_of(plan: Plan, family: str) -> dict[str, Any]:
     }
 
 
+def _sizes(plan: Plan) -> dict[str, Any]:
+    return {
+        "patch_size": plan.patch,
+        "hidden_size": plan.width,
+        "num_hidden_layers": plan.depth,
+        "num_attention_heads": plan.heads,
+        "intermediate_size": plan.inner,
+    }
+
+
 def preprocessor_of(plan: Plan, family: str) -> dict[str, Any]:
     """What preprocessor_config.json says."""
     height, width, channels = plan.shape
     return {
-        "image_processor_type": {"vit": "ViTImageProcessor", "deit": "DeiTImageProcessor"}[family],
+        "image_processor_type": "DeiTImageProcessor" if family == "deit" else "ViTImageProcessor",
         "do_resize": True,
         "do_center_crop": False,
         "do_rescale": True,

@@ -14,10 +14,17 @@ from jobs.errors import BadInput
 from jobs.transformer.vision.networks.encoder import Transformer
 from jobs.transformer.vision.networks.plan import Plan
 from jobs.transformer.vision.networks.pretext import Convolutional, Masked
+from jobs.transformer.vision.networks.swin import Swin
 
 Array = np.ndarray[Any, Any]
 
-_ENCODERS = {"cct": Transformer, "vit": Transformer, "masked": Masked, "convolutional": Convolutional}
+_ENCODERS = {
+    "cct": Transformer,
+    "vit": Transformer,
+    "swin": Swin,
+    "masked": Masked,
+    "convolutional": Convolutional,
+}
 
 
 class Network(keras.layers.Layer):
