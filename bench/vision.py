@@ -5,7 +5,8 @@
 - `quality`: `mnist-5k`, 4,000 images to train on and 1,000 to test, three seeds, with the defaults.
 - `few`: 100 labels of these 4,000, from nothing and from a contrastive job on the 4,000 without labels.
 - `mnist PATH`: all of MNIST (`mnist.npz`), its own 10,000 test images.
-- `folders`: ViT, DeiT and Swin folders of random weights; logits here and by `AutoModelForImageClassification`.
+- `folders`: ViT, DeiT and Swin folders of random weights; logits here and by
+  `AutoModelForImageClassification`.
 
 PyTorch comes with `pip install '.[bench]'`; without it `speed` leaves its lines out, and `folders` cannot
 run.

@@ -30,6 +30,15 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.transformer.answering.spec import (
+    AnsweringEvaluation,
+    AnswerQuestions,
+    Answers,
+    EvaluateAnswering,
+    TrainAnswering,
+    TrainingOfAnswers,
+)
+from jobs.transformer.generation.spec import Generated, GenerateTexts
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -50,6 +59,9 @@ from jobs.transformer.vision.spec import (
 )
 
 __all__ = [
+    "AnswerQuestions",
+    "AnsweringEvaluation",
+    "Answers",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
@@ -58,6 +70,7 @@ __all__ = [
     "EmbedTexts",
     "EmbeddingsResult",
     "EncodeImages",
+    "EvaluateAnswering",
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
@@ -73,6 +86,8 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "GenerateTexts",
+    "Generated",
     "ImageClassification",
     "ImageEvaluation",
     "ImageTraining",
@@ -82,10 +97,12 @@ __all__ = [
     "SeriesEvaluation",
     "TextEmbeddings",
     "TextEvaluation",
+    "TrainAnswering",
     "TrainGan",
     "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainingFigures",
+    "TrainingOfAnswers",
     "TrainingResult",
 ]

@@ -20,4 +20,6 @@ TOKENIZER_FILES = (
 )
 #: Of a checkpoint for images: how their pixels are scaled.
 PREPROCESSOR = "preprocessor_config.json"
-FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES, PREPROCESSOR)
+#: What goes along with a model that generates texts: how its makers want it to be sampled, and its chats.
+GENERATION_CONFIG, CHAT_TEMPLATE = "generation_config.json", "chat_template.jinja"
+FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES, GENERATION_CONFIG, CHAT_TEMPLATE, PREPROCESSOR)

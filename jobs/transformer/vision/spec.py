@@ -76,8 +76,8 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
     )
     pretrained: PretrainedName | None = Field(
         default=None,
-        description="in place of 'start': a checkpoint of ViT, DeiT or Swin from a hub (owner/name), a folder, "
-        "or an upload",
+        description="in place of 'start': a checkpoint of ViT, DeiT or Swin: from a hub (owner/name), "
+        "a folder, or an upload",
     )
     network: Literal["cct", "vit"] | None = Field(
         default=None,

@@ -56,8 +56,8 @@ class Asking(JobSpec[ResultT], Generic[ResultT]):
     model: TrainedNetwork | None = Field(default=None, description="a finished transformer.vision.train job")
     pretrained: PretrainedName | None = Field(
         default=None,
-        description="in place of 'model': a checkpoint of ViT, DeiT or Swin from a hub (owner/name), a folder, "
-        "or an upload",
+        description="in place of 'model': a checkpoint of ViT, DeiT or Swin: from a hub (owner/name), "
+        "a folder, or an upload",
     )
     precision: Precision = Field(
         default="auto", description="auto = bfloat16 where the processor calculates with it"
