@@ -67,16 +67,17 @@ import sys, time
 import numpy as np, tensorflow as tf
 from bench.vision import network
 from jobs.transformer.vision.asking import running
-from jobs.transformer.vision.learner import ROWS
+from jobs.transformer.vision.learner import rows_of
 
 side, seconds = int(sys.argv[1]), float(sys.argv[2])
 model = running(network(side), "", tf.bfloat16)
-images = tf.constant(np.random.default_rng(0).integers(0, 256, (ROWS, side, side, 3), dtype=np.uint8))
+rows = rows_of((side, side, 3))
+images = tf.constant(np.random.default_rng(0).integers(0, 256, (rows, side, side, 3), dtype=np.uint8))
 model.run(images)
 began, done = time.monotonic(), 0
 while time.monotonic() - began < seconds:
     np.asarray(model.run(images))
-    done += ROWS
+    done += rows
 print(done / (time.monotonic() - began))
 """
 

@@ -14,7 +14,7 @@ from jobs.pretrained.sources import folder_of
 from jobs.training import machine
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.vision.folders.reading import read_folder
-from jobs.transformer.vision.learner import ROWS
+from jobs.transformer.vision.learner import ROWS, rows_of
 from jobs.transformer.vision.networks.network import Network
 from jobs.transformer.vision.networks.plan import Plan
 from jobs.transformer.vision.train import WEIGHTS
@@ -33,7 +33,7 @@ class Classifier:
     Attributes:
         plan: of the network; it has the names of the classes.
         data: digest of the data set that it was trained on; empty of a checkpoint.
-        run: from uint8 (ROWS, height, width, channels) to logits, float32 (ROWS, classes).
+        run: from uint8 (rows, height, width, channels) to logits, float32 (rows, classes); see `rows_of`.
     """
 
     plan: Plan
@@ -94,8 +94,10 @@ def classifier(spec: Asking[Any], size: tuple[int, int], choice: Choice, context
 
 def running(network: Network, data: str, kind: tf.DType) -> Classifier:
     """A network that computes in a type, with the digest of what it was trained on."""
+    shape = network.plan.shape
+    signature = [tf.TensorSpec((rows_of(shape), *shape), tf.uint8)]
 
-    @tf.function(input_signature=[tf.TensorSpec((ROWS, *network.plan.shape), tf.uint8)], autograph=False)
+    @tf.function(input_signature=signature, autograph=False)
     def run(images: tf.Tensor) -> tf.Tensor:
         return network.logits(tf.cast(images, tf.float32) / 255.0, kind)
 
@@ -117,11 +119,12 @@ def computed(
     Raises:
         BadInput: the images are of another size than the model takes.
     """
+    size = rows_of(model.plan.shape)
     for begin in range(0, len(rows), BLOCK):
         chosen, parts = rows[begin : begin + BLOCK], []
-        for first in range(0, len(chosen), ROWS):
-            images = fitted(_taken(data, chosen[first : first + ROWS]), model.plan.shape, name)
-            padded = np.zeros((ROWS, *model.plan.shape), np.uint8)
+        for first in range(0, len(chosen), size):
+            images = fitted(_taken(data, chosen[first : first + size]), model.plan.shape, name)
+            padded = np.zeros((size, *model.plan.shape), np.uint8)
             padded[: len(images)] = images
             parts.append(np.asarray(model.run(tf.constant(padded)))[: len(images)])
             if not go_on(begin + first + len(images)):

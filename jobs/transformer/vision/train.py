@@ -171,6 +171,11 @@ def parts_of(
     """
     parts = split(labels, spec.seed, spec.validation, spec.test, len(class_names))
     if spec.train_rows is not None:
+        if spec.train_rows > len(parts.train):
+            raise BadInput(
+                f"train_rows is {spec.train_rows}, and validation and test leave {len(parts.train)} rows; "
+                "ask for these at most"
+            )
         chosen = drawn(labels[parts.train], spec.seed, spec.train_rows, spec.balanced, class_names)
         parts = Parts(parts.train[chosen], parts.validation, parts.test)
     counts = np.bincount(labels[parts.train], minlength=len(class_names))
