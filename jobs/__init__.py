@@ -38,6 +38,7 @@ from jobs.transformer.answering.spec import (
     TrainAnswering,
     TrainingOfAnswers,
 )
+from jobs.transformer.generation.spec import Generated, GenerateTexts
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -85,6 +86,8 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "GenerateTexts",
+    "Generated",
     "ImageClassification",
     "ImageEvaluation",
     "ImageTraining",
