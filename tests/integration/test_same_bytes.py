@@ -100,7 +100,7 @@ def running(
         client = built.client()
         for name, path in data(home).items():
             client.datasets.upload(name, path)
-        for name in ("answerer", "classifier", "encoder", "gan", "series"):
+        for name in ("answerer", "classifier", "encoder", "gan", "series", "vision"):
             adopt(client, name, home / name)
         built.scheduler()
         built.worker()
