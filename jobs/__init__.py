@@ -10,6 +10,7 @@ from jobs.gan.spec import (
     ImagesResult,
     TrainGan,
 )
+from jobs.gan.style.spec import StyleTraining, TrainStyle
 from jobs.selfsupervised.series.spec import (
     EvaluateSeries,
     Filled,
@@ -67,11 +68,13 @@ __all__ = [
     "ReconstructImages",
     "ReconstructionResult",
     "SeriesEvaluation",
+    "StyleTraining",
     "TextEmbeddings",
     "TextEvaluation",
     "TrainGan",
     "TrainSelfSupervised",
     "TrainSeries",
+    "TrainStyle",
     "TrainingFigures",
     "TrainingResult",
 ]
