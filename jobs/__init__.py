@@ -10,7 +10,14 @@ from jobs.gan.spec import (
     ImagesResult,
     TrainGan,
 )
-from jobs.gan.style.spec import StyleTraining, TrainStyle
+from jobs.gan.style.spec import (
+    ApplyStyle,
+    EvaluateStyle,
+    StyleEvaluation,
+    StyleTraining,
+    TrainStyle,
+    Translated,
+)
 from jobs.selfsupervised.series.spec import (
     EvaluateSeries,
     Filled,
@@ -43,6 +50,7 @@ from jobs.transformer.spec import (
 )
 
 __all__ = [
+    "ApplyStyle",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
@@ -54,6 +62,7 @@ __all__ = [
     "EvaluateEmbeddings",
     "EvaluateGan",
     "EvaluateSeries",
+    "EvaluateStyle",
     "Evaluation",
     "EvaluationResult",
     "FillSeries",
@@ -68,6 +77,7 @@ __all__ = [
     "ReconstructImages",
     "ReconstructionResult",
     "SeriesEvaluation",
+    "StyleEvaluation",
     "StyleTraining",
     "TextEmbeddings",
     "TextEvaluation",
@@ -77,4 +87,5 @@ __all__ = [
     "TrainStyle",
     "TrainingFigures",
     "TrainingResult",
+    "Translated",
 ]

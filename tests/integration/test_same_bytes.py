@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    ApplyStyle,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
@@ -45,6 +46,7 @@ SPECS: tuple[Any, ...] = (
     EvaluateClassifier(
         model="classifier", dataset="labelled", max_length=16, batch_size=4, precision="float32"
     ),
+    ApplyStyle(model="style", dataset="images"),
     EncodeImages(model="encoder", dataset="images"),
     ReconstructImages(model="encoder", dataset="images", count=3),
     FillSeries(dataset="hours"),
@@ -88,7 +90,7 @@ def running(
         client = built.client()
         for name, path in data(home).items():
             client.datasets.upload(name, path)
-        for name in ("classifier", "encoder", "gan", "series"):
+        for name in ("classifier", "encoder", "gan", "series", "style"):
             adopt(client, name, home / name)
         built.scheduler()
         built.worker()

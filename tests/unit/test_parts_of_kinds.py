@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    ApplyStyle,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
@@ -21,6 +22,7 @@ from jobs.context import StopReason
 from jobs.dividing.running import PartContext, run_divided
 from jobs.errors import Stopped
 from jobs.gan import generate
+from jobs.gan.style import apply
 from jobs.local import run_locally
 from jobs.selfsupervised import encode
 from jobs.selfsupervised.series import fill, forecast
@@ -30,6 +32,7 @@ from tests.small_models import write_models
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
 SPECS: dict[str, Any] = {
+    "apply": ApplyStyle(model="style", dataset="images"),
     "classify": ClassifyTexts(model="classifier", dataset="texts", **TEXT),
     "classify to CSV, texts of its own": ClassifyTexts(
         model="classifier", texts=tuple(f"word {n} " * (n % 7) for n in range(90)), output="csv", **TEXT
@@ -63,6 +66,8 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fill, "LEAST", 1)
     monkeypatch.setattr(forecast, "BLOCK", 1)
     monkeypatch.setattr(forecast, "LEAST", 1)
+    monkeypatch.setattr(apply, "BLOCK", 4)
+    monkeypatch.setattr(apply, "LEAST", 1)
     monkeypatch.setattr(generate, "BATCH", 4)
     monkeypatch.setattr(generate, "LEAST", 1)
 

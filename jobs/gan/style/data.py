@@ -10,6 +10,7 @@ from jobs.context import JobContext
 from jobs.datasets.images import Array, ImageSet
 from jobs.errors import BadInput
 from jobs.gan.style.networks.generator import MULTIPLE, SMALLEST_SIDE
+from jobs.gan.style.painting import fitted
 from jobs.gan.style.recipes import LARGEST_CROP
 from jobs.gan.style.spec import TrainStyle
 from jobs.training.rows import Selection
@@ -89,16 +90,29 @@ def sets_of(spec: TrainStyle, context: JobContext) -> Sets:
     return Sets(source, target, crop, channels, remark)
 
 
-def squares(images: ImageSet, rows: Array, side: int, channels: int, seed: int) -> Array:
-    """A square of each picture, always the same one, uint8 (rows, side, side, channels)."""
-    height, width, had = images.shape
+def squares(
+    images: ImageSet, rows: Array, side: int, channels: int, seed: int, instead: Array | None = None
+) -> Array:
+    """A square of each picture, always the same one, uint8 (rows, side, side, channels).
+
+    Args:
+        images: the pictures.
+        rows: numbers of those that are wanted.
+        side: of the squares.
+        channels: of the squares.
+        seed: where they are, by the pictures' numbers.
+        instead: other pictures of the same size, (rows, height, width, any channels), to take them from.
+    """
+    height, width, _ = images.shape
     random = np.random.Generator(np.random.Philox([seed, 7]))
     downs = random.integers(0, height - side + 1, len(images))[rows]
     rights = random.integers(0, width - side + 1, len(images))[rows]
-    found = np.empty((len(rows), side, side, had), np.uint8)
+    found = np.empty((len(rows), side, side, channels), np.uint8)
     for number, (row, down, right) in enumerate(zip(rows, downs, rights, strict=True)):
-        found[number] = images.images[row, down : down + side, right : right + side]
-    return found if had == channels else found.repeat(channels, axis=3)
+        picture = images.images[row] if instead is None else instead[number]
+        square = picture[down : down + side, right : right + side]
+        found[number] = fitted(square[np.newaxis], channels)[0]
+    return found
 
 
 def as_squares(images: ImageSet, side: int, channels: int, seed: int) -> ImageSet:

@@ -12,6 +12,8 @@ Painter = Callable[[Array], Array]
 
 #: Pictures in a call, so that a picture does not depend on how many others there are.
 BATCH = 32
+#: Red, green and blue in the brightness of a colour (ITU-R BT.601).
+BRIGHTNESS = (0.299, 0.587, 0.114)
 
 
 def painter(network: keras.Model, channels: int) -> Painter:
@@ -43,3 +45,13 @@ def to_floats(images: Array) -> Array:
 def to_bytes(images: Array) -> Array:
     """Back again, rounded to the nearest."""
     return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def fitted(images: Array, channels: int) -> Array:
+    """Pictures with as many channels as are wanted: grey ones three times, or the brightness of colours."""
+    if images.shape[3] == channels:
+        return images
+    if channels == 3:
+        return images.repeat(3, axis=3)
+    grey: Array = np.rint(images @ np.array(BRIGHTNESS, np.float32)).astype(np.uint8)
+    return grey[..., np.newaxis]

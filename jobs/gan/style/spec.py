@@ -8,10 +8,19 @@ from pydantic import Field, model_validator
 
 from jobs.extending.specs import TrainingSpec
 from jobs.gan.style.recipes import Loss, Method, check
+from jobs.gan.style.uses import ApplyStyle, EvaluateStyle, StyleEvaluation, Translated
 from jobs.names import DataSetName
 from jobs.spec import JobResult
 
-__all__ = ["SMALLEST", "StyleTraining", "TrainStyle"]
+__all__ = [
+    "SMALLEST",
+    "ApplyStyle",
+    "EvaluateStyle",
+    "StyleEvaluation",
+    "StyleTraining",
+    "TrainStyle",
+    "Translated",
+]
 
 #: Pictures, and looks, of a training in all, unless the spec says otherwise.
 PICTURES, LOOKS = 15, 8

@@ -14,14 +14,12 @@ from jobs.gan.style.methods.building import build
 from jobs.gan.style.methods.game import StyleGame
 from jobs.gan.style.recipes import FEW, Recipe, recipe_for
 from jobs.gan.style.spec import StyleTraining, TrainStyle
+from jobs.gan.style.trained import WEIGHTS
 from jobs.gan.style.watching import CONTENT, DISTANCE, Watch
 from jobs.pictures import curves
 from jobs.training import Start, Trained, train
 from jobs.training.best import Best
 from jobs.training.state import restore
-
-#: The artifact that has the generator.
-WEIGHTS = "generator.safetensors"
 
 
 def run(spec: TrainStyle, context: JobContext) -> StyleTraining:
@@ -101,7 +99,12 @@ def _save(model: StyleGame, sets: Sets, recipe: Recipe, context: JobContext) -> 
         f"{number:03d}": np.asarray(tf.identity(weight.value))
         for number, weight in enumerate(model.average.weights)
     }
-    about = {"channels": sets.channels, "width": recipe.channels, "blocks": recipe.blocks}
+    about = {
+        "channels": sets.channels,
+        "crop": sets.crop,
+        "width": recipe.channels,
+        "blocks": recipe.blocks,
+    }
     # One entry: the library writes several in an order that differs from process to process.
     context.save_artifact(WEIGHTS, save(weights, {"generator": json.dumps(about)}))
 

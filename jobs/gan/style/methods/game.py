@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from jobs.gan.layers.adam import FusedAdam
 from jobs.gan.layers.averages import follow
 from jobs.gan.layers.changes import changed
 from jobs.gan.layers.objectives import OBJECTIVES
@@ -129,4 +130,4 @@ class StyleGame(Trainable):
         return build_discriminator(self.recipe.channels, self.recipe.halvings, self.shape, self.policy)
 
     def _adam(self) -> keras.optimizers.Adam:
-        return keras.optimizers.Adam(self.recipe.learning_rate, self.recipe.beta_1, 0.999)
+        return FusedAdam(self.recipe.learning_rate, self.recipe.beta_1, 0.999)
