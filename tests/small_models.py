@@ -16,7 +16,7 @@ from jobs.pretrained.export import export
 
 
 def write_models(home: Path) -> None:
-    """A folder of data sets, and of jobs that have left a model: `classifier`, `encoder`, `gan`, `series`, `style`."""
+    """Data sets, and jobs that have left a model: `classifier`, `encoder`, `gan`, `series`, `style`."""
     write_classifier(home, home / "classifier/artifacts/model")
     texts = [f'"{"great " * (n % 5)}film {n}"' if n % 11 else "" for n in range(100)]
     (home / "texts.csv").write_text("\n".join(["id,text", *(f"{n},{text}" for n, text in enumerate(texts))]))

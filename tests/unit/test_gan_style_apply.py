@@ -54,7 +54,8 @@ def test_pictures_of_any_size_come_out_whole(home: Path, shape: tuple[int, ...])
     assert bool(result.remark) == (shape[3] == 1)
     left = files(home / f"any-{shape[1]}")
     assert len(left) == shape[0] + 2
-    assert Image.open(home / f"any-{shape[1]}/artifacts/images/0000.png").size == (shape[2], shape[1])
+    with Image.open(home / f"any-{shape[1]}/artifacts/images/0000.png") as picture:
+        assert picture.size == (shape[2], shape[1])
 
 
 def test_a_picture_comes_out_the_same_alone_and_among_others_stopped_or_not(
@@ -88,7 +89,7 @@ def test_tiles_of_what_is_drawn_pixel_by_pixel_do_not_show(monkeypatch: pytest.M
         return -images
 
     assert np.array_equal(whole.translated(draw, picture), 255 - picture)
-    assert len(sizes) == 5 * 3
+    assert len(sizes) == 4 * 3
     assert all(shape[1] % 4 == shape[2] % 4 == 0 and max(shape) <= 36 for shape in sizes)
 
 

@@ -48,13 +48,12 @@ def edges_in_common(images: Array, others: Array) -> Array:
 
 def brightness(images: Array) -> Array:
     """Mean of the channels, float64 (count, height, width)."""
-    return images.astype(np.float64).mean(axis=3)
+    return np.asarray(images.astype(np.float64).mean(axis=3))
 
 
 def blurred(images: Array) -> Array:
     """Weighted mean around each pixel, float64 (count, height, width)."""
-    places = np.arange(-RADIUS, RADIUS + 1)
-    weights = np.exp(-(places**2) / (2 * SIGMA**2))
+    weights = np.exp(-(np.arange(-RADIUS, RADIUS + 1) ** 2) / (2 * SIGMA**2))
     weights /= weights.sum()
     found: Array = images
     for axis in (1, 2):
