@@ -16,7 +16,7 @@ from jobs.gan.style.spec import (
     StyleEvaluation,
     StyleTraining,
     TrainStyle,
-    Translated,
+    TranslatedPictures,
 )
 from jobs.selfsupervised.series.spec import (
     EvaluateSeries,
@@ -38,6 +38,15 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.transformer.answering.spec import (
+    AnsweringEvaluation,
+    AnswerQuestions,
+    Answers,
+    EvaluateAnswering,
+    TrainAnswering,
+    TrainingOfAnswers,
+)
+from jobs.transformer.generation.spec import Generated, GenerateTexts
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -48,19 +57,33 @@ from jobs.transformer.spec import (
     TextEmbeddings,
     TextEvaluation,
 )
+from jobs.transformer.vision.spec import (
+    ClassifyImages,
+    EvaluateImageClassifier,
+    ImageClassification,
+    ImageEvaluation,
+    ImageTraining,
+    TrainImageClassifier,
+)
 
 __all__ = [
+    "AnswerQuestions",
+    "AnsweringEvaluation",
+    "Answers",
     "ApplyStyle",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
+    "ClassifyImages",
     "ClassifyTexts",
     "EmbedTexts",
     "EmbeddingsResult",
     "EncodeImages",
+    "EvaluateAnswering",
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateImageClassifier",
     "EvaluateSeries",
     "EvaluateStyle",
     "Evaluation",
@@ -73,6 +96,11 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "GenerateTexts",
+    "Generated",
+    "ImageClassification",
+    "ImageEvaluation",
+    "ImageTraining",
     "ImagesResult",
     "ReconstructImages",
     "ReconstructionResult",
@@ -81,11 +109,14 @@ __all__ = [
     "StyleTraining",
     "TextEmbeddings",
     "TextEvaluation",
+    "TrainAnswering",
     "TrainGan",
+    "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainStyle",
     "TrainingFigures",
+    "TrainingOfAnswers",
     "TrainingResult",
-    "Translated",
+    "TranslatedPictures",
 ]

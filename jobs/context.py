@@ -183,6 +183,17 @@ class JobContext(Protocol):
         that is damaged is made anew.
         """
 
+    def cached_file(self, name: str, make: Callable[[Path], None]) -> Path:
+        """A local copy of the file that `make` wrote when it was first called for this name.
+
+        For what is too large for `cached`; the same holds of its name. The copy is read only: other jobs of
+        this machine read it, too.
+
+        Args:
+            name: of the entry.
+            make: writes the file; not asked where there is one, here or in the store.
+        """
+
     def digest_of(self, job_id: str, *names: str) -> str:
         """A text that differs wherever these artifacts of another job do, without reading them.
 

@@ -204,6 +204,16 @@ class LocalContext:
             _write(path, seal(content))
         return content
 
+    def cached_file(self, name: str, make: Callable[[Path], None]) -> Path:
+        """See `JobContext.cached_file`: kept as `cached` keeps it."""
+        path = self._whole.absolute().parent / ".triptych-cache" / checked_path(name, "cache entry")
+        if not path.is_file():
+            made = self._work / "cached"
+            make(made)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(path)
+        return path
+
     @property
     def _metrics(self) -> Path:
         return self._job / "metrics.jsonl"

@@ -2,8 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from jobs.checkpoints.sealed import seal, unseal
+from jobs.checkpoints.sealed import seal, seal_file, unseal, unseal_file
+from jobs.names import checked_path
 from scheduler.artifacts import ArtifactStore
 from scheduler.errors import UnknownArtifact
 from scheduler.keys import cache_key
@@ -40,3 +43,46 @@ def _read(store: ArtifactStore, key: str) -> tuple[bool, bytes | None]:
     if content is None:
         logger.warning("%s in the store is damaged: makes it anew", key)
     return True, content
+
+
+class CachedFiles:
+    """Files that several jobs share: in the store, and from then on on this worker's disk.
+
+    Args:
+        store: where they are for all workers.
+        folder: of this worker's cache.
+    """
+
+    def __init__(self, store: ArtifactStore, folder: Path) -> None:
+        self._store, self._folder = store, folder / "files"
+
+    def get(self, name: str, make: Callable[[Path], None]) -> Path:
+        """A local copy of a file; made if it is missing or damaged in the store.
+
+        Of two workers that make it at the same time both store it: what they make is the same.
+        """
+        path = self._folder / checked_path(name, "cache entry")
+        if path.is_file():
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # On the same disk, so that what is whole can be renamed.
+        with TemporaryDirectory(dir=path.parent, prefix=".") as work:
+            half = Path(work) / "file"
+            if not self._fetched(cache_key(name), half):
+                half.unlink(missing_ok=True)
+                make(half)
+                seal_file(half)
+                patiently(lambda: self._store.put_file(cache_key(name), half))
+                unseal_file(half)
+            half.replace(path)
+        return path
+
+    def _fetched(self, key: str, path: Path) -> bool:
+        try:
+            patiently(lambda: self._store.get_file(key, path))
+        except UnknownArtifact:
+            return False
+        whole = unseal_file(path)
+        if not whole:
+            logger.warning("%s in the store is damaged: makes it anew", key)
+        return whole

@@ -21,7 +21,7 @@ from jobs.datasets.tables.table import Table
 from jobs.spec import JobResult, JobSpec
 from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
 from scheduler.keys import JobKeys
-from worker.cache import cached
+from worker.cache import CachedFiles, cached
 from worker.checkpoints import StoredCheckpoints
 from worker.closing import Closing, LostLease
 from worker.datasets import DataSetCache
@@ -73,6 +73,7 @@ class WorkerContext:
         self.servers = servers
         self._store, self._records = servers.store, servers.records
         self._data_sets = DataSetCache(self._store, servers.cache)
+        self._cached_files = CachedFiles(self._store, servers.cache)
         self._others = OtherJobs(self._store, folder / "inputs")
         self._uploads = Uploads()
         place = StoredCheckpoints(self._store, self._keys, digest_of_spec(self._spec), folder)
@@ -202,6 +203,15 @@ class WorkerContext:
     def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
         """See `JobContext.cached`."""
         return cached(self._store, name, lambda: self._made(make))
+
+    def cached_file(self, name: str, make: Callable[[Path], None]) -> Path:
+        """See `JobContext.cached_file`."""
+
+        def made(path: Path) -> None:
+            self.made_something = True
+            make(path)
+
+        return self._cached_files.get(name, made)
 
     def in_memory(self, digest: str, load: Callable[[], tuple[T, int]]) -> T:
         """See `JobContext.in_memory`."""

@@ -1,9 +1,11 @@
 """What a data set holds, in words, and the named ones that a spec may mean."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
+from jobs.datasets.corpora.named import CORPORA
 from jobs.datasets.named import DATA_SETS
+from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.texts import TEXT_SETS
 from jobs.errors import InvalidSpec
@@ -13,13 +15,22 @@ WORDS = {
     "images": "a data set of images",
     "texts": "a data set of texts",
     "table": "a table with time",
+    "questions": "a set of questions",
+    "corpus": "a text corpus",
     "pretrained": "a pretrained checkpoint",
 }
 
 
 def content_of(name: str) -> str | None:
     """What a named data set holds; None if none has this name."""
-    for content, named in (("images", DATA_SETS), ("texts", TEXT_SETS), ("table", TABLES)):
+    sets: Mapping[str, Container[str]] = {
+        "images": DATA_SETS,
+        "texts": TEXT_SETS,
+        "table": TABLES,
+        "corpus": CORPORA,
+        "questions": QUESTION_SETS,
+    }
+    for content, named in sets.items():
         if name in named:
             return content
     return None

@@ -10,14 +10,29 @@ from pathlib import Path
 from jobs.context import JobContext
 from jobs.errors import BadInput
 from jobs.names import HUB_PATTERN, is_folder
-from jobs.pretrained.files import CONFIG, FILES, WEIGHTS
+from jobs.pretrained.files import CONFIG, FILES, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+
+#: The folder of a trained model among the artifacts of its job.
+MODEL = "model"
+
+
+def checkpoint_of(model: str | None, name: str, context: JobContext) -> Path:
+    """The folder of a checkpoint: an earlier job's if one is given, else a pretrained one.
+
+    Raises:
+        BadInput: it cannot be loaded here; the text says what to do.
+    """
+    if model is None:
+        return folder_of(name, context)
+    files = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
+    return [context.artifact_of(model, f"{MODEL}/{name}").parent for name in files][-1]
 
 
 def folder_of(pretrained: str, context: JobContext) -> Path:
     """The folder of a checkpoint, in Hugging Face's format.
 
     Args:
-        pretrained: `minilm-l6`, a hub's `owner/name`, a folder on this machine, or an upload's name.
+        pretrained: one of `SAMPLES`, a hub's `owner/name`, a folder on this machine, or an upload's name.
         context: where uploads are, and where what a hub gave once is kept for all jobs.
 
     Raises:
@@ -84,5 +99,22 @@ def _write_tiny(folder: Path) -> None:
     tiny.write(folder)
 
 
+def _write_tiny_decoder(folder: Path) -> None:
+    from jobs.transformer.decoder import tiny
+
+    tiny.write(folder)
+
+
+def _write_smollm(folder: Path) -> None:
+    from jobs.pretrained import smollm
+
+    smollm.write(folder)
+
+
 #: Checkpoints that come with Triptych, or with a package.
-SAMPLES: Mapping[str, Callable[[Path], None]] = {"minilm-l6": _write_minilm, "tiny": _write_tiny}
+SAMPLES: Mapping[str, Callable[[Path], None]] = {
+    "minilm-l6": _write_minilm,
+    "smollm2-135m": _write_smollm,
+    "tiny": _write_tiny,
+    "tiny-gpt": _write_tiny_decoder,
+}

@@ -20,10 +20,28 @@ class Pages(StrEnum):
 
 
 class Content(StrEnum):
-    """What a file of rows holds."""
+    """What a file holds."""
 
     TEXTS = "texts"
     TABLE = "table"
+    QUESTIONS = "questions"
+    CORPUS = "corpus"
+
+
+class WrongAnswers(StrEnum):
+    """What becomes of questions that are wrong."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
+class Documents(StrEnum):
+    """What tells the documents of a corpus apart."""
+
+    FILE = "file"
+    BLANK_LINE = "blank-line"
+    LINE = "line"
+    ROW = "row"
 
 
 class Quoting(StrEnum):
@@ -63,7 +81,9 @@ def upload(
         Path,
         typer.Argument(
             help="A folder of images (sub-folders are classes) or an .npz; a file of texts (.csv, .tsv, "
-            ".jsonl, .parquet) or of a table with time; or a folder with a checkpoint."
+            ".jsonl, .parquet), of a table with time, or of questions on documents (these, or SQuAD's "
+            ".json); a folder with a checkpoint; or, with --as corpus, running text: a file, a folder of "
+            "files, or a file of rows."
         ),
     ],
     size: Annotated[
@@ -86,7 +106,8 @@ def upload(
         str | None, typer.Option(metavar="NAME", help="The encoding of a file of texts, such as cp1252.")
     ] = None,
     as_: Annotated[
-        Content | None, typer.Option("--as", help="What a file of rows holds, where it may be either.")
+        Content | None,
+        typer.Option("--as", help="What it holds: texts or table where a file may be either; corpus."),
     ] = None,
     time: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of times, which makes it a table.")
@@ -106,8 +127,23 @@ def upload(
         str | None,
         typer.Option(metavar="FORM", help="How times are written, such as '%d.%m.%Y %H:%M'."),
     ] = None,
+    documents: Annotated[
+        Documents | None,
+        typer.Option(help="What tells the documents of a corpus apart; by default the file, or the row."),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The column with the text of a corpus, by default text."),
+    ] = None,
+    wrong_answers: Annotated[
+        WrongAnswers | None,
+        typer.Option(help="Refuse a file with a wrong answer, or skip and count such questions."),
+    ] = None,
 ) -> None:
-    """Store images, texts, a table or a checkpoint under a name. Jobs submitted keep the old content."""
+    """Store images, texts, a table, questions, a corpus or a checkpoint under a name.
+
+    Jobs submitted keep the old content.
+    """
     pixels, values = _size(size), _range(range_)
     from scheduler.client import Client
 
@@ -126,11 +162,16 @@ def upload(
         timezone=timezone,
         regularise=regularise,
         time_format=time_format,
+        wrong_answers=wrong_answers.value if wrong_answers else None,
+        documents=documents.value if documents else None,
+        column=column,
     )
     about = {
         "images": f"of {'×'.join(map(str, info.shape))}, {len(info.class_names)} classes",
         "texts": f"with the columns {', '.join(info.columns)}",
         "table": f"with {_of(info)}",
+        "questions": f"on {info.documents:,} documents",
+        "corpus": "of running text",
         "pretrained": "of a checkpoint",
     }
     say(f"{info.name}: {_holds(info)} {about[info.content]}, {info.digest[:12]}")
@@ -155,11 +196,14 @@ def delete(
 
 
 def _holds(info: "DataSetInfo") -> str:
-    unit = {"images": "images", "texts": "rows", "table": "rows", "pretrained": "files"}[info.content]
+    units = {"images": "images", "corpus": "documents", "questions": "questions", "pretrained": "files"}
+    unit = units.get(info.content, "rows")
     return f"{info.count} {unit}" + (f" of {info.series} series" if info.series > 1 else "")
 
 
 def _of(info: "DataSetInfo") -> str:
+    if info.content == "questions":
+        return f"on {info.documents:,} documents"
     if info.content == "table":
         columns = ", ".join(info.columns) if len(info.columns) < 5 else f"{len(info.columns)} columns"
         return f"{columns}, {info.step} apart, {info.span[0]} to {info.span[-1]}"

@@ -125,7 +125,10 @@ class JobEvents:
             if value not in (None, {}) and name.partition(".")[0] not in _NO_CHOICE
         }
         if numbers:
-            for summary in hparams(dict(fields), numbers):  # not `add_hparams`, which makes a run of its own
+            # Not `add_hparams`, which makes a run of its own. Without the list of fields: TensorBoard takes
+            # that of any one run for all of them; where there is none, it collects the fields of every run.
+            _, start, end = hparams(dict(fields), numbers)
+            for summary in (start, end):
                 self._writer.file_writer.add_summary(summary)
             for name, value in numbers.items():
                 self._writer.add_scalar(name, value, step)

@@ -32,8 +32,7 @@ def test_a_running_job_shows_its_progress_and_its_spec(stack: Stack, client: Cli
     finally:
         job.cancel()
     wait_until(lambda: job.state.final)
-    text = page(f"{flower(stack)}/task/{job.id}", tmp_path)
-    assert "REVOKED" in text
+    wait_until(lambda: "REVOKED" in page(f"{flower(stack)}/task/{job.id}", tmp_path))
 
 
 def test_the_row_of_a_job_that_is_done_leads_to_its_report(

@@ -87,9 +87,8 @@ def test_a_browser_shows_curves_of_two_jobs_their_fields_and_the_points_of_a_thi
         assert run_of(two) in shown
         assert "validation_loss" in shown
         asked = ask(address, "data/plugin/hparams/experiment", experimentName="")
-        assert {"epochs", "seed", "embedding_dim", "units"} <= {
-            field["name"] for field in asked["hparamInfos"]
-        }
+        fields = {field["name"] for field in asked["hparamInfos"]}
+        assert {"epochs", "seed", "embedding_dim", "units", "model"} <= fields, "those of both kinds"
         assert "result/loss" in {metric["name"]["tag"] for metric in asked["metricInfos"]}
 
 

@@ -11,7 +11,7 @@ from scheduler.artifacts import ArtifactStore
 from scheduler.datasets import DataSets
 from scheduler.keys import DataSetKeys, cache_key
 from scheduler.settings import StoreSettings
-from worker.cache import cached
+from worker.cache import CachedFiles, cached
 from worker.datasets import DataSetCache
 
 
@@ -51,6 +51,34 @@ def test_of_two_that_make_an_entry_at_once_both_go_on_with_the_first(store: Arti
 
     assert cached(store, "entry", slowly) == b"first"
     assert cached(store, "entry", never) == b"first"
+
+
+def test_a_file_is_made_once_for_all_workers_and_stays_on_the_disk_of_each(
+    store: ArtifactStore, tmp_path: Path
+) -> None:
+    def unneeded(path: Path) -> None:
+        raise AssertionError("made twice")
+
+    one, other = (CachedFiles(store, tmp_path / name) for name in ("one", "other"))
+    made = one.get("shards/abc/0", lambda path: path.write_bytes(b"tokens") and None)
+    assert made.read_bytes() == one.get("shards/abc/0", unneeded).read_bytes() == b"tokens"
+    assert other.get("shards/abc/0", unneeded).read_bytes() == b"tokens"
+    store.delete(cache_key("shards/abc/0"))  # as a clean-up may do
+    assert other.get("shards/abc/0", unneeded).read_bytes() == b"tokens"
+    assert [path.name for path in made.parent.iterdir()] == ["0"]
+
+
+def test_a_file_that_is_damaged_in_the_store_is_made_anew(store: ArtifactStore, tmp_path: Path) -> None:
+    def get(worker: str, content: bytes) -> bytes:
+        files = CachedFiles(store, tmp_path / worker)
+        return files.get("entry", lambda path: path.write_bytes(content) and None).read_bytes()
+
+    get("first", b"tokens")
+    whole = store.get(cache_key("entry"))
+    for number, damaged in enumerate((whole[:-1], whole[:-1] + b"?", b"")):
+        store.put(cache_key("entry"), damaged)
+        assert get(f"worker{number}", b"again") == b"again"
+        assert get(f"later{number}", b"unneeded") == b"again"
 
 
 def test_a_data_set_that_a_job_makes_can_be_named_and_is_never_replaced_by_another(

@@ -13,15 +13,20 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    AnswerQuestions,
     ApplyStyle,
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
+    EvaluateAnswering,
     EvaluateClassifier,
     EvaluateGan,
+    EvaluateImageClassifier,
     FillSeries,
     ForecastSeries,
     GenerateImages,
+    GenerateTexts,
     ReconstructImages,
     catalog,
 )
@@ -39,7 +44,11 @@ from tests.zygote import Zygote
 from worker.devices import Slots, environment
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32", "engine": "tensorflow"}
+ASKED = {"model": "answerer", "batch_size": 4, "precision": "float32"}
 SPECS: tuple[Any, ...] = (
+    AnswerQuestions(dataset="people", engine="tensorflow", **ASKED),
+    AnswerQuestions(questions=("who?",), texts=("film 3, it is.", "", "film 5"), output="csv", **ASKED),
+    EvaluateAnswering(dataset="people", **ASKED),
     ClassifyTexts(model="classifier", dataset="texts", **TEXT),
     ClassifyTexts(model="classifier", texts=("great film", "", "a film"), output="csv", **TEXT),
     EmbedTexts(model="classifier", dataset="texts", max_length=16, batch_size=4, precision="float32"),
@@ -49,16 +58,19 @@ SPECS: tuple[Any, ...] = (
     ApplyStyle(model="style", dataset="images"),
     EncodeImages(model="encoder", dataset="images"),
     ReconstructImages(model="encoder", dataset="images", count=3),
+    ClassifyImages(model="vision", dataset="images", precision="float32"),
+    EvaluateImageClassifier(model="vision", dataset="images", precision="float32"),
     FillSeries(dataset="hours"),
     ForecastSeries(model="series", dataset="hours", origins=2),
     GenerateImages(model="gan", count=5, truncation=1.0, interpolate=2),
     GenerateImages(model="gan", count=3, label="odd", seed=7),
+    GenerateTexts(pretrained="tiny-gpt", texts=("great film", "", "a"), max_tokens=4, batch_size=2),
     EvaluateGan(model="gan", count=20),
 )
 #: Long enough to be disturbed.
 LONG = ClassifyTexts(model="classifier", texts=("a great film",) * 10_000, **TEXT)
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second", "tokens_per_second")
 
 
 def test_every_kind_whose_process_is_used_again_is_among_these() -> None:
@@ -76,7 +88,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def data(home: Path) -> dict[str, Path]:
-    names = ("texts.csv", "labelled.csv", "hours.csv", "images.npz")
+    names = ("texts.csv", "labelled.csv", "hours.csv", "images.npz", "people.json")
     return {Path(name).stem: home / name for name in names}
 
 
@@ -90,7 +102,7 @@ def running(
         client = built.client()
         for name, path in data(home).items():
             client.datasets.upload(name, path)
-        for name in ("classifier", "encoder", "gan", "series", "style"):
+        for name in ("answerer", "classifier", "encoder", "gan", "series", "style", "vision"):
             adopt(client, name, home / name)
         built.scheduler()
         built.worker()

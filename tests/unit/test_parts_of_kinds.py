@@ -1,6 +1,11 @@
 """Every divisible kind comes to the same files, byte for byte, for every number of parts."""
 
-from collections.abc import Callable
+import json
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +14,37 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    AnswerQuestions,
     ApplyStyle,
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
     FillSeries,
     ForecastSeries,
     GenerateImages,
+    GenerateTexts,
     catalog,
 )
 from jobs.context import StopReason
 from jobs.dividing.running import PartContext, run_divided
 from jobs.errors import Stopped
-from jobs.gan import generate
-from jobs.gan.style import apply
 from jobs.local import run_locally
-from jobs.selfsupervised import encode
-from jobs.selfsupervised.series import fill, forecast
-from jobs.transformer import predictions
-from jobs.transformer.bulk import windows
-from tests.small_models import write_models
+from jobs.verification.kills import DIARY, Assignment
+from tests.small_models import people, write_models
+from tests.small_windows import SMALL
+from tests.zygote import Zygote
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
+ANSWERS = {"model": "answerer", "batch_size": 16, "precision": "float32"}
 SPECS: dict[str, Any] = {
+    "answer": AnswerQuestions(dataset="people", **ANSWERS),
+    "answer to CSV, texts of its own": AnswerQuestions(
+        questions=("who is it?", "", "where?"),
+        texts=tuple(f"word {n} " * (n % 9) for n in range(20)),
+        output="csv",
+        **ANSWERS,
+    ),
     "apply": ApplyStyle(model="style", dataset="images"),
     "classify": ClassifyTexts(model="classifier", dataset="texts", **TEXT),
     "classify to CSV, texts of its own": ClassifyTexts(
@@ -42,10 +55,15 @@ SPECS: dict[str, Any] = {
     "fill": FillSeries(dataset="shops"),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "answer prompts": GenerateTexts(
+        pretrained="tiny-gpt", dataset="texts", max_tokens=3, batch_size=4, answers=2, precision="float32"
+    ),
+    "classify images": ClassifyImages(model="vision", dataset="images", precision="float32"),
+    "classify images to CSV": ClassifyImages(model="vision", dataset="images", output="csv"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second", "tokens_per_second")
 
 
 @pytest.fixture(scope="module")
@@ -58,27 +76,35 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "BATCHES", 2)
-    monkeypatch.setattr(windows, "MOST_CHARACTERS", 60)
-    monkeypatch.setattr(predictions, "GROUP", 25)
-    monkeypatch.setattr(encode, "BLOCK", 8)
-    monkeypatch.setattr(fill, "BLOCK", 37)
-    monkeypatch.setattr(fill, "LEAST", 1)
-    monkeypatch.setattr(forecast, "BLOCK", 1)
-    monkeypatch.setattr(forecast, "LEAST", 1)
-    monkeypatch.setattr(apply, "BLOCK", 4)
-    monkeypatch.setattr(apply, "LEAST", 1)
-    monkeypatch.setattr(generate, "BATCH", 4)
-    monkeypatch.setattr(generate, "LEAST", 1)
+    for module, name, value in SMALL:
+        monkeypatch.setattr(import_module(module), name, value)
 
 
 def data(home: Path) -> dict[str, Path]:
-    return {"texts": home / "texts.csv", "images": home / "images.npz", "shops": home / "shops"}
+    return {
+        "texts": home / "texts.csv",
+        "images": home / "images.npz",
+        "shops": home / "shops",
+        **people(home),
+    }
+
+
+@pytest.fixture(scope="module")
+def fork() -> Iterator[Zygote]:
+    """Starts attempts that import TensorFlow once."""
+    if sys.platform == "darwin":
+        pytest.skip("Apple's own libraries do not survive a fork")
+    with Zygote("1", runs="tests.killed") as zygote:
+        yield zygote
 
 
 def files(folder: Path) -> dict[str, bytes]:
     names = folder.joinpath("artifacts").rglob("*")
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in names if path.is_file()}
+
+
+def slug_of(name: str) -> str:
+    return name.replace(",", "").replace(" ", "-").lower()
 
 
 def said(result: Any) -> dict[str, Any]:
@@ -94,7 +120,7 @@ def test_every_divisible_kind_is_among_these() -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Path, name: str) -> None:
-    spec, slug = SPECS[name], name.replace(",", "").replace(" ", "-").lower()
+    spec, slug = SPECS[name], slug_of(name)
     alone = run_locally(spec, home / f"{slug}-alone", data(home))
     for parts in (1, 2, 7, "auto"):
         folder = home / f"{slug}-{parts}"
@@ -105,7 +131,10 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-@pytest.mark.parametrize("name", ["classify", "embed", "encode", "fill", "forecast"])
+NAMES = ["answer", "classify", "classify images", "embed", "encode", "fill", "forecast"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_part_that_is_stopped_goes_on_where_it_was(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,3 +160,28 @@ def test_a_part_that_is_stopped_goes_on_where_it_was(
     alone = run_locally(spec, home / f"{name}-undisturbed", data(home))
     assert said(run()) == said(alone)
     assert files(home / f"{name}-stopped") == files(home / f"{name}-undisturbed")
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_three_kills_change_no_byte(home: Path, name: str, fork: Zygote) -> None:
+    spec, folder = SPECS[name], home / f"{slug_of(name)}-killed"
+    if "checkpoint_seconds" in type(spec).model_fields:
+        spec = spec.model_copy(update={"checkpoint_seconds": 0.0})
+    alone = run_locally(spec, home / f"{slug_of(name)}-not-killed", data(home))
+    steps = json.loads((home / f"{slug_of(name)}-not-killed/metrics.jsonl").read_text().splitlines()[-1])[
+        "step"
+    ]
+    draws = random.Random(name)
+    at = sorted(draws.randint(1, steps) for _ in range(3))
+    kills = [{"step": step, "tears": number == 1} for number, step in enumerate(at)]
+    paths = {each: str(path) for each, path in data(home).items()}
+    folder.mkdir()
+    for number, kill in enumerate([*kills, None]):
+        log = folder / f"{number}.log"
+        code = fork(Assignment(spec.to_wire(), str(folder), paths, kill), log)
+        assert code == (-signal.SIGKILL if kill else 0), log.read_text()
+    if "checkpoint_seconds" in type(spec).model_fields:
+        lines = (folder / DIARY).read_text().splitlines()
+        assert any(json.loads(line)["resumed_from"] for line in lines), "none went on from where another was"
+    assert said(type(alone).model_validate_json((folder / "result.json").read_text())) == said(alone)
+    assert files(folder) == files(home / f"{slug_of(name)}-not-killed")

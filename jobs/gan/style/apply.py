@@ -10,7 +10,7 @@ from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import Stopped
 from jobs.gan.style.painting import fitted
 from jobs.gan.style.trained import Trained, load
-from jobs.gan.style.uses import ApplyStyle, Translated
+from jobs.gan.style.uses import ApplyStyle, TranslatedPictures
 from jobs.gan.style.whole import translated
 from jobs.pictures import grid, png
 
@@ -22,7 +22,7 @@ LEAST = 8
 SHOWN, PAIRS = 64, 4
 
 
-def run(spec: ApplyStyle, context: JobContext) -> Translated:
+def run(spec: ApplyStyle, context: JobContext) -> TranslatedPictures:
     """Saves `images/0000.png` and so on, `images.npz`, and `grid.png`: before and after, side by side.
 
     It goes on after the blocks of pictures that an earlier attempt has saved.
@@ -51,7 +51,7 @@ def compute(spec: ApplyStyle, context: JobContext, part: Part) -> PartResult:
     return PartResult(shards=tuple(_shard(first) for first in blocks))
 
 
-def join(spec: ApplyStyle, context: JobContext, pieces: Sequence[Piece]) -> Translated:
+def join(spec: ApplyStyle, context: JobContext, pieces: Sequence[Piece]) -> TranslatedPictures:
     """See `jobs.dividing.parts`: what is made of all pictures together."""
     images = np.concatenate([np.load(shard) for piece in pieces for shard in piece.shards])
     return _whole(spec, context, context.image_set(spec.dataset), load(spec.model, context), images)
@@ -87,7 +87,7 @@ def _shard(first: int) -> str:
 
 def _whole(
     spec: ApplyStyle, context: JobContext, data: ImageSet, model: Trained, images: Array
-) -> Translated:
+) -> TranslatedPictures:
     before = fitted(data.images[:SHOWN], model.channels)
     shown = np.stack([before, images[:SHOWN]], axis=1).reshape(-1, *images.shape[1:])
     context.save_artifact("grid.png", grid(shown, columns=2 * PAIRS))
@@ -100,4 +100,4 @@ def _whole(
     if had != channels:
         taken = "grey ones were taken as three equal colours" if had < channels else "colours became grey"
         remark = f"the pictures have {had} channels and the model draws {channels}: {taken}"
-    return Translated(count=count, height=height, width=width, channels=channels, remark=remark)
+    return TranslatedPictures(count=count, height=height, width=width, channels=channels, remark=remark)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from jobs.extending.specs import TrainingSpec
 from jobs.gan.style.recipes import Loss, Method, check
-from jobs.gan.style.uses import ApplyStyle, EvaluateStyle, StyleEvaluation, Translated
+from jobs.gan.style.uses import ApplyStyle, EvaluateStyle, StyleEvaluation, TranslatedPictures
 from jobs.names import DataSetName
 from jobs.spec import JobResult
 
@@ -19,7 +19,7 @@ __all__ = [
     "StyleEvaluation",
     "StyleTraining",
     "TrainStyle",
-    "Translated",
+    "TranslatedPictures",
 ]
 
 #: Pictures, and looks, of a training in all, unless the spec says otherwise.

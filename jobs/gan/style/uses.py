@@ -10,7 +10,7 @@ from jobs.spec import JobResult, JobSpec
 StyleModel = Annotated[JobName, JobField("gan.style.train")]
 
 
-class Translated(JobResult):
+class TranslatedPictures(JobResult):
     """What a translation of pictures has come to."""
 
     count: int = Field(description="pictures")
@@ -20,7 +20,7 @@ class Translated(JobResult):
     remark: str = Field(default="", description="what was changed, and why")
 
 
-class ApplyStyle(JobSpec[Translated], kind="gan.style.apply"):
+class ApplyStyle(JobSpec[TranslatedPictures], kind="gan.style.apply"):
     """Gives pictures the look that a training has learnt, each whole, whatever its size."""
 
     imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.style.apply")

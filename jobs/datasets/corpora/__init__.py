@@ -1,0 +1,1 @@
+"""Text corpora: running text of any size, cut into documents, to pretrain on."""
