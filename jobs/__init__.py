@@ -10,6 +10,14 @@ from jobs.gan.spec import (
     ImagesResult,
     TrainGan,
 )
+from jobs.gan.style.spec import (
+    ApplyStyle,
+    EvaluateStyle,
+    StyleEvaluation,
+    StyleTraining,
+    TrainStyle,
+    TranslatedPictures,
+)
 from jobs.selfsupervised.series.spec import (
     EvaluateSeries,
     Filled,
@@ -70,6 +78,7 @@ __all__ = [
     "AnswerQuestions",
     "AnsweringEvaluation",
     "Answers",
+    "ApplyStyle",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
@@ -85,6 +94,7 @@ __all__ = [
     "EvaluateGeneration",
     "EvaluateImageClassifier",
     "EvaluateSeries",
+    "EvaluateStyle",
     "Evaluation",
     "EvaluationResult",
     "FillSeries",
@@ -106,6 +116,8 @@ __all__ = [
     "ReconstructImages",
     "ReconstructionResult",
     "SeriesEvaluation",
+    "StyleEvaluation",
+    "StyleTraining",
     "TextEmbeddings",
     "TextEvaluation",
     "TextLoss",
@@ -115,7 +127,9 @@ __all__ = [
     "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
+    "TrainStyle",
     "TrainingFigures",
     "TrainingOfAnswers",
     "TrainingResult",
+    "TranslatedPictures",
 ]
