@@ -30,6 +30,14 @@ from jobs.selfsupervised.spec import (
     TrainingResult,
     TrainSelfSupervised,
 )
+from jobs.selfsupervised.text.spec import (
+    EvaluateText,
+    FilledText,
+    FillText,
+    TextScores,
+    TextTraining,
+    TrainText,
+)
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -53,10 +61,13 @@ __all__ = [
     "EvaluateEmbeddings",
     "EvaluateGan",
     "EvaluateSeries",
+    "EvaluateText",
     "Evaluation",
     "EvaluationResult",
     "FillSeries",
+    "FillText",
     "Filled",
+    "FilledText",
     "FineTune",
     "FineTuneResult",
     "Forecast",
@@ -69,9 +80,12 @@ __all__ = [
     "SeriesEvaluation",
     "TextEmbeddings",
     "TextEvaluation",
+    "TextScores",
+    "TextTraining",
     "TrainGan",
     "TrainSelfSupervised",
     "TrainSeries",
+    "TrainText",
     "TrainingFigures",
     "TrainingResult",
 ]

@@ -64,11 +64,38 @@ def load(folder: Path, classes: int, seed: int = 0, *, as_before: bool = False) 
     classifier = kind(backbone=backbone, num_classes=classes, preprocessor=None, **rates)
     fill_encoder(family, backbone, weights, names, segments=family == "xlm-roberta" or not as_before)
     if not as_before:
-        set_epsilon(family, backbone, float(config.get("layer_norm_eps", FAMILIES[family].epsilon)))
-        for block in blocks_of(family, backbone):
-            block._self_attention_layer._dropout = dropout.attention
+        _obey(config, backbone)
     of_texts = as_before or has_head_for_texts(config, FAMILIES[family].architecture)
     return Loaded(family, classifier, of_texts and load_head(family, classifier, weights))
+
+
+def load_encoder(folder: Path, config: Mapping[str, Any], seed: int, weights: Weights) -> Any:
+    """The KerasHub backbone of a checkpoint, which has no head, and need not have a pooler.
+
+    Args:
+        folder: of the checkpoint.
+        config: its config.json.
+        seed: draws the weights of a pooler that is not there.
+        weights: of the checkpoint.
+
+    Raises:
+        BadInput: a tensor is missing, or cannot be read.
+    """
+    family = str(config["model_type"])
+    names = weights.encoder(family, config, may_miss=("pooler", "pooler.dense"))
+    keras.utils.set_random_seed(seed)
+    backbone = CLASSIFIERS[family].backbone_cls(**_settings(config, dropouts(config)))
+    fill_encoder(family, backbone, weights, names)
+    _obey(config, backbone)
+    return backbone
+
+
+def _obey(config: Mapping[str, Any], backbone: Any) -> None:
+    """Sets what KerasHub's backbones are not built with."""
+    family = str(config["model_type"])
+    set_epsilon(family, backbone, float(config.get("layer_norm_eps", FAMILIES[family].epsilon)))
+    for block in blocks_of(family, backbone):
+        block._self_attention_layer._dropout = dropouts(config).attention
 
 
 @dataclass(frozen=True)

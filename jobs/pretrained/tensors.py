@@ -72,8 +72,15 @@ class Weights:
                 )
         return found
 
-    def encoder(self, family: str, config: Mapping[str, Any]) -> dict[str, str]:
+    def encoder(
+        self, family: str, config: Mapping[str, Any], may_miss: tuple[str, ...] = ()
+    ) -> dict[str, str]:
         """What the tensors of the encoder are called in the file, by their name in the family's table.
+
+        Args:
+            family: its `model_type`.
+            config: its config.json.
+            may_miss: modules that need not be there, such as `pooler.dense`.
 
         Raises:
             BadInput: one is missing, or of another shape than config.json says.
@@ -86,6 +93,8 @@ class Weights:
             ending = bare[bare.rfind(".") :]
             spelt = [bare, bare.removesuffix(ending) + OLD_NAMES[ending]]
             there = next((each for each in spelt if each in self.shapes), None)
+            if there is None and bare[: bare.rfind(".")].endswith(may_miss):
+                continue
             if there is None:
                 raise BadInput(
                     f"{WEIGHTS} of {self._folder.name} has no tensor {bare!r}, which a {family} consists of; "
@@ -182,7 +191,7 @@ def fill_encoder(
         BadInput: a tensor cannot be read.
     """
     arrays = weights.arrays(names)
-    tensors: list[Tensor] = list(encoder_tensors(family, backbone))
+    tensors: list[Tensor] = [each for each in encoder_tensors(family, backbone) if each.name in arrays]
     for tensor in tensors:
         tensor.to_variable(arrays[tensor.name])
     if segments and FAMILIES[family].reserved:
