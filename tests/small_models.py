@@ -1,26 +1,28 @@
 """Models of a moment, and data for them: what they say is of no interest, only whether it stays the same."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
-from jobs import TrainGan, TrainSelfSupervised, TrainSeries
+from jobs import TrainGan, TrainSelfSupervised, TrainSeries, TrainText
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
 from jobs.datasets.tables.table import Table
 from jobs.local import run_locally
-from jobs.pretrained import models, tiny
+from jobs.pretrained import masked, models, tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
 
 
 def write_models(home: Path) -> None:
-    """A folder of data sets, and of jobs that have left a model: `classifier`, `encoder`, `gan`, `series`."""
+    """A folder of data sets, and of jobs with a model: `classifier`, `encoder`, `gan`, `masked`, `series`."""
     write_classifier(home, home / "classifier/artifacts/model")
     texts = [f'"{"great " * (n % 5)}film {n}"' if n % 11 else "" for n in range(100)]
     (home / "texts.csv").write_text("\n".join(["id,text", *(f"{n},{text}" for n, text in enumerate(texts))]))
     write_series(home)
+    write_masked(home)
     images = np.random.default_rng(0).integers(0, 256, (60, 6, 5, 1), dtype=np.uint8)
     ImageSet(images, np.arange(60) % 2, ("even", "odd")).write(home / "images.npz")
     data = {"images": home / "images.npz"}
@@ -59,6 +61,14 @@ def write_series(home: Path) -> None:
     Table(("a", "b"), names, starts, offsets, values, step, calendar, "shop").write(home / "shops")
     spec = TrainSeries(dataset="hours", horizon=3, window=8, method="ridge")
     run_locally(spec, home / "series", {"hours": home / "hours.csv"})
+
+
+def write_masked(home: Path) -> None:
+    """A model for masked words, of random weights."""
+    found = masked.load(home / "pretrained", seed=1)
+    masked.export(found, home / "pretrained", home / "masked/artifacts/model", "A card.")
+    spec = TrainText(dataset="descriptions", pretrained="tiny")
+    (home / "masked/spec.json").write_text(json.dumps(spec.to_wire()))
 
 
 def write_classifier(home: Path, model: Path) -> None:

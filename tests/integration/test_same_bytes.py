@@ -18,7 +18,9 @@ from jobs import (
     EncodeImages,
     EvaluateClassifier,
     EvaluateGan,
+    EvaluateText,
     FillSeries,
+    FillText,
     ForecastSeries,
     GenerateImages,
     ReconstructImages,
@@ -48,6 +50,8 @@ SPECS: tuple[Any, ...] = (
     EncodeImages(model="encoder", dataset="images"),
     ReconstructImages(model="encoder", dataset="images", count=3),
     FillSeries(dataset="hours"),
+    FillText(model="masked", texts=("a [MASK] film", "", "[MASK] [MASK]"), output="csv", precision="float32"),
+    EvaluateText(model="masked", dataset="descriptions", max_length=16, rows=8, precision="float32"),
     ForecastSeries(model="series", dataset="hours", origins=2),
     GenerateImages(model="gan", count=5, truncation=1.0, interpolate=2),
     GenerateImages(model="gan", count=3, label="odd", seed=7),
@@ -88,7 +92,7 @@ def running(
         client = built.client()
         for name, path in data(home).items():
             client.datasets.upload(name, path)
-        for name in ("classifier", "encoder", "gan", "series"):
+        for name in ("classifier", "encoder", "gan", "masked", "series"):
             adopt(client, name, home / name)
         built.scheduler()
         built.worker()

@@ -13,6 +13,7 @@ from jobs import (
     EmbedTexts,
     EncodeImages,
     FillSeries,
+    FillText,
     ForecastSeries,
     GenerateImages,
     catalog,
@@ -24,6 +25,7 @@ from jobs.gan import generate
 from jobs.local import run_locally
 from jobs.selfsupervised import encode
 from jobs.selfsupervised.series import fill, forecast
+from jobs.selfsupervised.text import filling
 from jobs.transformer import predictions
 from jobs.transformer.bulk import windows
 from tests.small_models import write_models
@@ -37,6 +39,9 @@ SPECS: dict[str, Any] = {
     "embed": EmbedTexts(model="classifier", dataset="texts", **TEXT),
     "encode": EncodeImages(model="encoder", dataset="images"),
     "fill": FillSeries(dataset="shops"),
+    "fill masked words": FillText(
+        model="masked", texts=tuple(f"word {n} {'[MASK] ' * (n % 4)}" for n in range(90)), top=2, **TEXT
+    ),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
@@ -59,6 +64,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "MOST_CHARACTERS", 60)
     monkeypatch.setattr(predictions, "GROUP", 25)
     monkeypatch.setattr(encode, "BLOCK", 8)
+    monkeypatch.setattr(filling, "GROUP", 25)
     monkeypatch.setattr(fill, "BLOCK", 37)
     monkeypatch.setattr(fill, "LEAST", 1)
     monkeypatch.setattr(forecast, "BLOCK", 1)
@@ -100,7 +106,7 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-@pytest.mark.parametrize("name", ["classify", "embed", "encode", "fill", "forecast"])
+@pytest.mark.parametrize("name", ["classify", "embed", "encode", "fill", "fill masked words", "forecast"])
 def test_a_part_that_is_stopped_goes_on_where_it_was(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ MORE = "more masks"
 #: Places are filled up to a multiple of this, so that there are few shapes.
 _PLACES = 64
 #: Rows of a group in the Parquet file.
-_GROUP = 65_536
+GROUP = 65_536
 SCHEMA = pyarrow.schema(
     [
         ("row", pyarrow.int64()),
@@ -145,10 +145,10 @@ def assemble(shards: Sequence[Path], path: Path) -> None:
         for batch in batches_in(shards):
             held.append(pyarrow.Table.from_batches([batch]))
             rows += len(batch)
-            if rows >= _GROUP:
+            if rows >= GROUP:
                 table = pyarrow.concat_tables(held)
-                writer.write_table(table[:_GROUP].combine_chunks())
-                held, rows = [table[_GROUP:]], rows - _GROUP
+                writer.write_table(table[:GROUP].combine_chunks())
+                held, rows = [table[GROUP:]], rows - GROUP
         if rows:
             writer.write_table(pyarrow.concat_tables(held).combine_chunks())
 
@@ -157,4 +157,4 @@ def batches_in(shards: Sequence[Path], columns: Sequence[str] | None = None) -> 
     """The rows of all shards, some at a time."""
     for shard in shards:
         with parquet.ParquetFile(shard) as file:
-            yield from file.iter_batches(_GROUP, columns=columns)
+            yield from file.iter_batches(GROUP, columns=columns)

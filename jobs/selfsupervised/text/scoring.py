@@ -60,9 +60,9 @@ def warning_of(scores: MaskedScores) -> str:
     if scores.perplexity < LEARNT * scores.unigram:
         return ""
     return (
-        f"the perplexity of {scores.perplexity:.1f} is about that of the unigram, {scores.unigram:.1f}: the "
-        "model has not learnt to look at what is around; train for more epochs, with another learning_rate, or on "
-        "more text"
+        f"the perplexity of {scores.perplexity:.1f} is about the unigram's, {scores.unigram:.1f}: the "
+        "model has not learnt to look at what is around; train for more epochs, with another "
+        "learning_rate, or on more text"
     )
 
 
