@@ -7,8 +7,6 @@ takes it in, makes the vocabulary, and packs it; then packs it again, and once m
 middle. Each step runs in a process of its own, whose peak is its own.
 """
 
-import json
-import os
 import resource
 import signal
 import subprocess
@@ -24,8 +22,9 @@ from jobs.datasets.corpora.intake import Dividing, take_corpus
 from jobs.local import LocalContext
 from jobs.tokens.packing import packed
 from jobs.tokens.splitting import split
-from jobs.tokens.vocabulary import Wanted, vocabulary_of
+from jobs.tokens.vocabulary import Vocabulary, Wanted, vocabulary_of
 
+KINDS: dict[str, Vocabulary] = {"bpe": "bpe", "bytes": "bytes", "characters": "characters"}
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 WORDS = 50_000
 #: Words that are drawn at once.
@@ -100,23 +99,20 @@ def measured(what: str, folder: Path, kind: str = "", job: str = "") -> None:
         with LocalContext(folder / f"jobs/{job}") as context:
             corpus = Corpus.open(folder / "corpus")
             parts = split(corpus, 0.1, 0)
-            wanted = Wanted(kind, 8192, SPECIAL)  # type: ignore[arg-type]
+            wanted = Wanted(KINDS[kind], 8192, SPECIAL)
             tokenizer = vocabulary_of(corpus, parts, wanted, context)
             shards = packed(corpus, parts, tokenizer, 2, context)
             stream = shards.stream(parts.train, context.folder / "train.tokens")
             size = shards.count * np.dtype(tokenizer.type).itemsize
             about = (
-                f"{shards.count} tokens, {size / corpus.characters:.2f} bytes a character, {shards.made} shards "
-                f"made, {len(stream)} tokens to train on"
+                f"{shards.count} tokens, {size / corpus.characters:.2f} bytes a character, "
+                f"{shards.made} shards made, {len(stream)} tokens to train on"
             )
     after = resource.getrusage(resource.RUSAGE_SELF)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     peak = after.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
     rate = corpus.bytes / 1e6 / seconds
-    print(
-        f"{seconds:.1f} processor s, {rate:.1f} MB/s of text, peak {peak:.0f} MB, {about}; "
-        f"{json.dumps({'cores': os.cpu_count()})}"
-    )
+    print(f"{seconds:.1f} processor s, {rate:.1f} MB/s of text, peak {peak:.0f} MB, {about}")
 
 
 if __name__ == "__main__":
