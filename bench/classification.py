@@ -58,7 +58,7 @@ def prepare(folder: Path) -> None:
     from jobs.pretrained import models
     from jobs.pretrained.card import Card
     from jobs.pretrained.export import export
-    from jobs.transformer.sources import checkpoint_of
+    from jobs.pretrained.sources import checkpoint_of
 
     classes = ("negative", "positive")
     with LocalContext(folder / "job") as context:

@@ -67,10 +67,10 @@ def with_torch(seed: int) -> tuple[float, float]:
 
 def write_rows(seed: int, folder: Path) -> None:
     """The tokens and labels of the same rows, in `rows.npz`, and the checkpoint's folder."""
+    from jobs.pretrained.sources import checkpoint_of
     from jobs.pretrained.tokens import Tokenizer
     from jobs.transformer.finetune import texts_of
     from jobs.transformer.judging.splits import split
-    from jobs.transformer.sources import checkpoint_of
 
     spec = spec_of(seed)
     with LocalContext(folder / "job") as context:

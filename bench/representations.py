@@ -22,9 +22,9 @@ import numpy as np
 
 from jobs.datasets import named
 from jobs.local import LocalContext, run_locally
+from jobs.probes import effective_rank, few, knn_accuracy, linear_accuracy
 from jobs.selfsupervised.evaluate import Representations, representations
 from jobs.selfsupervised.methods.building import load
-from jobs.selfsupervised.probes import effective_rank, few, knn_accuracy, linear_accuracy
 from jobs.selfsupervised.spec import TrainSelfSupervised
 
 DATA_SET, TESTED, DRAWS = "mnist-5k", 1_000, 5

@@ -38,6 +38,14 @@ from jobs.selfsupervised.text.spec import (
     TextTraining,
     TrainText,
 )
+from jobs.transformer.answering.spec import (
+    AnsweringEvaluation,
+    AnswerQuestions,
+    Answers,
+    EvaluateAnswering,
+    TrainAnswering,
+    TrainingOfAnswers,
+)
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -48,18 +56,32 @@ from jobs.transformer.spec import (
     TextEmbeddings,
     TextEvaluation,
 )
+from jobs.transformer.vision.spec import (
+    ClassifyImages,
+    EvaluateImageClassifier,
+    ImageClassification,
+    ImageEvaluation,
+    ImageTraining,
+    TrainImageClassifier,
+)
 
 __all__ = [
+    "AnswerQuestions",
+    "AnsweringEvaluation",
+    "Answers",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
+    "ClassifyImages",
     "ClassifyTexts",
     "EmbedTexts",
     "EmbeddingsResult",
     "EncodeImages",
+    "EvaluateAnswering",
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateImageClassifier",
     "EvaluateSeries",
     "EvaluateText",
     "Evaluation",
@@ -74,6 +96,9 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "ImageClassification",
+    "ImageEvaluation",
+    "ImageTraining",
     "ImagesResult",
     "ReconstructImages",
     "ReconstructionResult",
@@ -82,10 +107,13 @@ __all__ = [
     "TextEvaluation",
     "TextScores",
     "TextTraining",
+    "TrainAnswering",
     "TrainGan",
+    "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
     "TrainText",
     "TrainingFigures",
+    "TrainingOfAnswers",
     "TrainingResult",
 ]

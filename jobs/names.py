@@ -24,7 +24,8 @@ class DataSetField:
     """Marks a spec field that names a data set, so that the client can check and pin it.
 
     Args:
-        content: what the set must hold: `images`, `texts`, `table` (a table with time), or `corpus`.
+        content: what the set must hold: `images`, `texts`, `table` (a table with time), `corpus`, or
+            `questions` (on documents).
     """
 
     def __init__(self, content: str = "images") -> None:
@@ -70,6 +71,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 DataSetName = Annotated[Name, DataSetField()]
 TextSetName = Annotated[Name, DataSetField("texts")]
 TableName = Annotated[Name, DataSetField("table")]
+QuestionSetName = Annotated[Name, DataSetField("questions")]
 CorpusName = Annotated[Name, DataSetField("corpus")]
 #: An upload's name, a hub's `owner/name`, or a folder, which begins with `/`, `./`, `../` or `~`.
 PretrainedName = Annotated[

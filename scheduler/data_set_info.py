@@ -7,6 +7,8 @@ from jobs.datasets.corpora.corpus import Corpus
 from jobs.datasets.corpora.named import CORPORA
 from jobs.datasets.images import ImageSet
 from jobs.datasets.named import DATA_SETS
+from jobs.datasets.questions.named import QUESTION_SETS
+from jobs.datasets.questions.sets import QuestionSet
 from jobs.datasets.tables.intake import span_of
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.tables.table import Table
@@ -19,21 +21,23 @@ class DataSetInfo:
 
     name: str
     digest: str  #: SHA-256 of the content
-    count: int  #: images, rows, documents, or files
+    count: int  #: images, rows, documents, questions, or files
     shape: tuple[int, ...]  #: (height, width, channels) of images
     class_names: tuple[str, ...]
     title: str = ""
-    #: Or "texts", "table": one with time, "corpus": running text, or "pretrained": a checkpoint.
+    #: Or "texts", "table": one with time, "corpus": running text, "questions": on documents, or "pretrained":
+    #: a checkpoint.
     content: str = "images"
     columns: tuple[str, ...] = ()  #: of texts, or of numbers in a table
     notes: tuple[str, ...] = ()  #: what was left out, guessed or changed when it was taken in
     series: int = 0  #: in a table
     step: str = ""  #: the time between the rows of a table, such as `1h`
     span: tuple[str, ...] = ()  #: the first time in a table and the last one
+    documents: int = 0  #: that questions are on
 
 
 #: What earlier versions do not know.
-_NEW = ("notes", "series", "step", "span")
+_NEW = ("notes", "series", "step", "span", "documents")
 
 
 def kept(info: DataSetInfo) -> dict[str, Any]:
@@ -50,6 +54,12 @@ def info_of_table(name: str, digest: str, table: Table) -> DataSetInfo:
     """Of a table with time."""
     about = DataSetInfo(name, digest, len(table), (), (), "", "table", table.columns, table.remarks)
     return replace(about, series=len(table.ids), step=str(table.step), span=span_of(table))
+
+
+def info_of_questions(name: str, digest: str, questions: QuestionSet) -> DataSetInfo:
+    """Of questions on documents."""
+    about = DataSetInfo(name, digest, len(questions), (), (), "", "questions", (), questions.remarks)
+    return replace(about, documents=len(questions.documents))
 
 
 def info_of_corpus(name: str, digest: str, corpus: Corpus) -> DataSetInfo:
@@ -69,4 +79,7 @@ def info_of_named(name: str) -> DataSetInfo | None:
         return replace(about, series=1, step=table.step, span=table.span)
     if (corpus := CORPORA.get(name)) is not None:
         return DataSetInfo(name, "", corpus.count, (), (), corpus.title, "corpus")
+    if (asked := QUESTION_SETS.get(name)) is not None:
+        about = DataSetInfo(name, "", asked.count, (), (), asked.title, "questions")
+        return replace(about, documents=asked.documents)
     return None

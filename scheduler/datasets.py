@@ -16,10 +16,16 @@ from jobs.datasets.corpora.named import CORPORA
 from jobs.datasets.images import ImageSet
 from jobs.datasets.intake import Writing, take
 from jobs.datasets.named import DATA_SETS
+from jobs.datasets.questions.checking import Wrong
+from jobs.datasets.questions.loading import read as read_questions
+from jobs.datasets.questions.named import QUESTION_SETS
+from jobs.datasets.questions.reading import FORMATS as QUESTION_FORMATS
+from jobs.datasets.questions.sets import ABOUT, QuestionSet
 from jobs.datasets.tables.intake import Reading
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.tables.table import TABLE, Table
 from jobs.datasets.tables.telling import Content, chosen
+from jobs.datasets.telling import holds_questions
 from jobs.datasets.texts import FORMATS, TEXT_SETS
 from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_name
@@ -27,13 +33,20 @@ from jobs.pretrained.files import CONFIG, FILES, WEIGHTS
 from jobs.pretrained.sources import SAMPLES
 from scheduler.artifacts import ArtifactStore
 from scheduler.data_set_info import DataSetInfo as DataSetInfo
-from scheduler.data_set_info import info_of, info_of_corpus, info_of_named, info_of_table, kept
+from scheduler.data_set_info import (
+    info_of,
+    info_of_corpus,
+    info_of_named,
+    info_of_questions,
+    info_of_table,
+    kept,
+)
 from scheduler.errors import UnknownArtifact, UnknownDataSet
 from scheduler.keys import DataSetKeys
 from scheduler.removal import Freed, Removal
 
 #: Names that come with Triptych, of what is listed and of checkpoints.
-NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES, *CORPORA)
+NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES, *CORPORA, *QUESTION_SETS)
 
 
 class DataSets:
@@ -62,17 +75,19 @@ class DataSets:
         time_format: str | None = None,
         documents: Documents | None = None,
         column: str | None = None,
+        wrong_answers: Wrong | None = None,
     ) -> DataSetInfo:
-        """Stores images, texts, a table, a corpus or a checkpoint under a name.
+        """Stores images, texts, a table, questions, a corpus or a checkpoint under a name.
 
         Jobs submitted keep the old content.
 
         Args:
             name: what specs call it, such as `faces`.
             path: a folder of images (sub-folders are classes), or an `.npz` with `images` and maybe
-                `labels`; a file of texts (`.csv`, `.tsv`, `.jsonl`, `.parquet`) or of a table with time; or
-                a folder with a checkpoint, as `save_pretrained` writes it. For a corpus a file of running
-                text, a folder of such files (`.txt`, `.md`, `.rst`), or a file of rows.
+                `labels`; a file of texts (`.csv`, `.tsv`, `.jsonl`, `.parquet`), of a table with time, or of
+                questions on documents (these, or SQuAD's `.json`); or a folder with a checkpoint, as
+                `save_pretrained` writes it. For a corpus a file of running text, a folder of such files
+                (`.txt`, `.md`, `.rst`), or a file of rows.
             size: (height, width) in pixels to which every image is resized; needed where sizes differ.
             range: the values of pixels that become black and white; needed where they do not tell it
                 themselves.
@@ -80,7 +95,8 @@ class DataSets:
             delimiter: of a file of texts, one character or `tab`, where it is not to be found out.
             quoting: whether its quotation marks enclose fields (`double`) or are part of texts (`none`).
             encoding: such as `cp1252`; UTF-8 and UTF-16 are found out.
-            content: `texts` or `table`; needed where a file may be either; or `corpus`, of running text.
+            content: `texts`, `table` or `questions`; needed where a file may be any of them; or `corpus`,
+                of running text.
             time: the column of times of a table, where it has no usual name.
             series: the column that tells the series of a table apart.
             timezone: such as `Europe/Berlin`: where the clock is that showed the times.
@@ -89,6 +105,8 @@ class DataSets:
             documents: what tells the documents of a corpus apart: `file` (usual for text), `blank-line`,
                 `line`, or `row` (for a file of rows).
             column: of a file of rows, which holds the text of a corpus.
+            wrong_answers: `refuse` questions whose answer does not stand where it is said to, or whose
+                context is empty, or id not their own; or `skip` and count them.
 
         Returns:
             What the name stands for now; its notes say what was left out, guessed or changed.
@@ -108,7 +126,11 @@ class DataSets:
             return self._upload_corpus(name, path, Dividing(documents, column), writing)
         if documents is not None or column is not None:
             raise BadInput("documents and column are of a text corpus: upload it as one (--as corpus)")
-        if path.suffix.lower() in FORMATS and path.is_file():
+        if path.suffix.lower() in (*FORMATS, *QUESTION_FORMATS) and path.is_file():
+            if reading != Reading() and (wrong_answers is not None or content == "questions"):
+                raise BadInput("time, series, timezone, regularise and time format are of tables")
+            if reading == Reading() and holds_questions(path, content, wrong_answers is not None):
+                return self._upload_questions(name, path, writing, wrong_answers, content is None)
             return self._upload_rows(name, path, content, writing, reading)
         if (path / CONFIG).is_file():
             return self._upload_checkpoint(name, path)
@@ -129,6 +151,21 @@ class DataSets:
         table = reading.read(path)
         with TemporaryDirectory(prefix="triptych-") as folder:
             replace(table, remarks=(*([note] if note else []), *table.remarks)).write(Path(folder))
+            return self.publish_files(name, Path(folder))
+
+    def _upload_questions(
+        self, name: str, path: Path, writing: Writing, wrong: Wrong | None, guessed: bool
+    ) -> DataSetInfo:
+        notes: list[str] = []
+        with TemporaryDirectory(prefix="triptych-") as rows, TemporaryDirectory(prefix="triptych-") as folder:
+            source = path
+            if path.suffix.lower() in FORMATS:
+                notes += take(path, Path(rows), writing).notes
+                source = next(Path(rows).iterdir())
+                if guessed and wrong is None:
+                    notes.append("taken for questions by its columns; --as texts takes it for texts")
+            found = read_questions(source, path.name, wrong or "refuse")
+            replace(found, remarks=(*notes, *found.remarks)).write(Path(folder))
             return self.publish_files(name, Path(folder))
 
     def _upload_corpus(self, name: str, path: Path, dividing: Dividing, writing: Writing) -> DataSetInfo:
@@ -175,7 +212,7 @@ class DataSets:
         notes: tuple[str, ...] = (),
         only_new: bool = False,
     ) -> DataSetInfo:
-        """Stores the files in a folder: a checkpoint if it has a config.json, a table, a corpus, or texts.
+        """Stores the files in a folder: a checkpoint if it has a config.json, a table, a corpus, and so on.
 
         Args:
             name: what specs call it.
@@ -187,6 +224,8 @@ class DataSets:
         """
         if (folder / TABLE).is_file():
             info = info_of_table(name, digest_of(folder), Table.read(folder))
+        elif (folder / ABOUT).is_file():
+            info = info_of_questions(name, digest_of(folder), QuestionSet.read(folder))
         elif (folder / CORPUS).is_file():
             info = info_of_corpus(name, digest_of(folder), Corpus.open(folder))
         else:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from redis import Redis
@@ -33,6 +34,22 @@ class Streams:
         """Events of a job after an event id: `{"state": ...}` or `{"progress": JSON}`."""
         return self._stream(f"{PREFIX}events:{job_id}", after, block_seconds)
 
+    def newer_events(self, seen: Mapping[str, str], block_seconds: float) -> dict[str, str]:
+        """Waits for an event of any of these jobs, for at most so long.
+
+        Args:
+            seen: job -> the id of the event from which on it is followed; "0" for all of them.
+            block_seconds: to wait.
+
+        Returns:
+            The id of the newest event of each job that has one.
+        """
+        keys = {f"{PREFIX}events:{job_id}": job_id for job_id in seen}
+        block = self._milliseconds(block_seconds)
+        after: Any = {key: seen[job_id] for key, job_id in keys.items()}
+        answer: Any = self._redis.xread(after, count=500, block=block)
+        return {keys[key]: str(entries[-1][0]) for key, entries in answer or ()}
+
     def add_log(self, job_id: str, attempt: int, text: str) -> None:
         """Appends output of a running attempt for whoever follows it live."""
         if self._full():
@@ -53,8 +70,10 @@ class Streams:
         return self._stream(f"{PREFIX}log:{job_id}", after, block_seconds)
 
     def _stream(self, key: str, after: str, block_seconds: float) -> list[Entry]:
+        answer: Any = self._redis.xread({key: after}, count=500, block=self._milliseconds(block_seconds))
+        return [entry for _, entries in answer or () for entry in entries]
+
+    def _milliseconds(self, block_seconds: float) -> int | None:
         # Blocking for longer than the socket waits would look like a dead server.
         longest = self._redis.connection_pool.connection_kwargs.get("socket_timeout") or block_seconds
-        block = int(min(block_seconds, longest / 2) * 1000) or None
-        answer: Any = self._redis.xread({key: after}, count=500, block=block)
-        return [entry for _, entries in answer or () for entry in entries]
+        return int(min(block_seconds, longest / 2) * 1000) or None

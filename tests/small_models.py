@@ -5,20 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import TrainGan, TrainSelfSupervised, TrainSeries, TrainText
+from jobs import TrainAnswering, TrainGan, TrainImageClassifier, TrainSelfSupervised, TrainSeries, TrainText
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
 from jobs.datasets.tables.table import Table
 from jobs.local import run_locally
-from jobs.pretrained import masked, models, tiny
+from jobs.pretrained import masked, models, spans, tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
+from jobs.transformer.answering.reading import READING, Reading
 
 
 def write_models(home: Path) -> None:
-    """A folder of data sets, and of jobs with a model: `classifier`, `encoder`, `gan`, `masked`, `series`."""
+    """A folder of data sets, and of jobs that have left a model, such as `classifier`, `gan` and `vision`."""
     write_classifier(home, home / "classifier/artifacts/model")
+    write_answerer(home)
     texts = [f'"{"great " * (n % 5)}film {n}"' if n % 11 else "" for n in range(100)]
     (home / "texts.csv").write_text("\n".join(["id,text", *(f"{n},{text}" for n, text in enumerate(texts))]))
     write_series(home)
@@ -41,6 +43,11 @@ def write_models(home: Path) -> None:
             conditional=True,
         ),
         home / "gan",
+        data,
+    )
+    run_locally(
+        TrainImageClassifier(dataset="images", epochs=1, batch_size=8, width=4, depth=1, precision="float32"),
+        home / "vision",
         data,
     )
 
@@ -78,3 +85,29 @@ def write_classifier(home: Path, model: Path) -> None:
     classifier = models.load(home / "pretrained", 2, seed=1).classifier
     card = Card("tiny", "none", {}, ("bad", "good"), {}, {}, {}, 32)
     export(classifier, home / "pretrained", model, ("bad", "good"), card)
+
+
+def write_answerer(home: Path) -> None:
+    """A model of random weights that finds answers, as a training leaves it, and questions to ask it."""
+    loaded = spans.load_spans(home / "pretrained", seed=1)
+    model = home / "answerer/artifacts/model"
+    spans.export_spans(loaded, home / "pretrained", model, Card("tiny", "none", {}, (), {}, {}, {}, 40))
+    reading = Reading(max_length=40, max_question=12, stride=10, max_answer=6, threshold=-0.05)
+    (model / READING).write_text(reading.text())
+    (home / "answerer/spec.json").write_text(json.dumps(TrainAnswering(pretrained="tiny").to_wire()))
+    asked = [
+        {"id": f"{n}", "question": f"who is {n}?", "answers": [{"text": f"film {n}"}]} for n in range(60)
+    ]
+    said = [f"film {n}, {'great ' * (n % 5)}it is." for n in range(60)]
+    documents = [" ".join(said[first : first + 5]) for first in range(0, 60, 5)]
+    paragraphs = [
+        {"context": text, "qas": asked[5 * number : 5 * number + 5]} for number, text in enumerate(documents)
+    ]
+    for question in asked[5:10]:  # which cannot be mistaken for one of its neighbours
+        question["answers"] = []
+    (home / "people.json").write_text(json.dumps({"data": [{"title": "films", "paragraphs": paragraphs}]}))
+
+
+def people(home: Path) -> dict[str, Path]:
+    """The questions, by the name that specs have for them."""
+    return {"people": home / "people.json"}

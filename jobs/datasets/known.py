@@ -5,6 +5,7 @@ from typing import Any
 
 from jobs.datasets.corpora.named import CORPORA
 from jobs.datasets.named import DATA_SETS
+from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.texts import TEXT_SETS
 from jobs.errors import InvalidSpec
@@ -14,6 +15,7 @@ WORDS = {
     "images": "a data set of images",
     "texts": "a data set of texts",
     "table": "a table with time",
+    "questions": "a set of questions",
     "corpus": "a text corpus",
     "pretrained": "a pretrained checkpoint",
 }
@@ -26,6 +28,7 @@ def content_of(name: str) -> str | None:
         "texts": TEXT_SETS,
         "table": TABLES,
         "corpus": CORPORA,
+        "questions": QUESTION_SETS,
     }
     for content, named in sets.items():
         if name in named:

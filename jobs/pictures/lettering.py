@@ -13,6 +13,8 @@ from jobs.datasets.readable import one_line
 LONGEST = 24
 #: Comes with Matplotlib, so that it is there on every machine.
 FONT = "DejaVu Sans"
+#: What is drawn for a letter that no font here has.
+_BOX = "\u25af"
 #: Weights of the fonts that are looked at: of the others Matplotlib would say that it took another.
 _REGULAR = (400, "normal", "regular", "book")
 
@@ -97,3 +99,10 @@ def _letters_of(file: str, characters: frozenset[str]) -> frozenset[str]:
         return frozenset(character for character in characters if font.get_char_index(ord(character)))
     except (OSError, RuntimeError, ValueError):  # a broken font, or one of pictures alone
         return frozenset()
+
+
+def drawable(text: str) -> tuple[str, tuple[str, ...]]:
+    """A text of one line that can be drawn, a box for each letter that no font here has, and its fonts."""
+    cleaned = _without_joiners(one_line(text))
+    fonts, missing = _fonts(frozenset(cleaned))
+    return verbatim("".join(_BOX if character in missing else character for character in cleaned)), fonts

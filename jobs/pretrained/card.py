@@ -22,6 +22,10 @@ class Card:
         settings: the spec of the training.
         versions: of the libraries, by name.
         max_length: tokens of a text that the model was trained to read.
+        notes: further sentences.
+        task: what hubs call it.
+        about: what the model does, in sentences; empty for a classifier.
+        use: how to use it, as Markdown; empty for a classifier.
     """
 
     base: str
@@ -33,16 +37,22 @@ class Card:
     versions: Mapping[str, str]
     max_length: int
     notes: Sequence[str] = field(default=())
+    task: str = "text-classification"
+    about: str = ""
+    use: str = ""
 
     def text(self) -> str:
         """The card as Markdown, with the metadata that hubs read at its head."""
         classes = ", ".join(map(_code, self.class_names))
+        classifier = (
+            f"A text classifier with the classes {classes}. It reads the first {self.max_length} tokens of a "
+            "text."
+        )
         rows = ", ".join(f"{count:,} for {part}" for part, count in self.rows.items())
         parts = [
             _metadata(self),
             f"# {_cell(self.base)}, fine-tuned on {_cell(self.data)}\n",
-            f"A text classifier with the classes {classes}. It reads the first {self.max_length} tokens of a "
-            "text.\n",
+            f"{self.about or classifier}\n",
             "## Metrics\n",
             _table(("metric", "on texts it has not seen"), {k: f"{v:.4g}" for k, v in self.metrics.items()}),
             "## How it was made\n",
@@ -52,7 +62,7 @@ class Card:
             _table(("library", "version"), self.versions),
             *(f"{note}\n" for note in self.notes),
             "## How to use it\n",
-            _USE,
+            self.use or _USE,
         ]
         return "\n".join(parts)
 
@@ -85,7 +95,7 @@ def _metadata(card: Card) -> str:
     lines = [
         "---",
         "library_name: transformers",
-        "pipeline_tag: text-classification",
+        f"pipeline_tag: {card.task}",
         f"base_model: {json.dumps(card.base)}",
         "tags: [triptych]",
         "---\n",

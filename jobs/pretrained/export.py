@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +32,53 @@ def export(classifier: Any, source: Path, folder: Path, class_names: Sequence[st
         class_names: by number.
         card: what the model card says.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     config = json.loads((source / CONFIG).read_text())
     family = config["model_type"]
-    config = {name: value for name, value in config.items() if name not in STALE}
-    config |= config_of(family, classifier.backbone, class_names)
-    save_file(tensors_of(family, classifier), folder / WEIGHTS, {"format": "pt"})
+    said = config_of(family, classifier.backbone, class_names)
+    write_folder(folder, source, said, tensors_of(family, classifier), card)
+
+
+def write_folder(
+    folder: Path, source: Path, said: Mapping[str, Any], tensors: dict[str, Array], card: Card | str
+) -> None:
+    """Writes a checkpoint and its model card.
+
+    Args:
+        folder: where to write; made if it is not there.
+        source: the folder that the training began with: its config.json and its tokenizer.
+        said: what config.json has to say otherwise than the source's; None leaves a field out.
+        tensors: of the checkpoint, by name.
+        card: what the model card says, or its Markdown.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = json.loads((source / CONFIG).read_text())
+    kept = {name: value for name, value in config.items() if name not in STALE}
+    config = {
+        name: value for name, value in {**kept, **said}.items() if name not in said or value is not None
+    }
+    save_file(tensors, folder / WEIGHTS, {"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     for name in TOKENIZER_FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
-    (folder / CARD).write_text(card.text(), encoding="utf-8")
+    (folder / CARD).write_text(card if isinstance(card, str) else card.text(), encoding="utf-8")
 
 
 def tensors_of(model_type: str, classifier: Any) -> dict[str, Array]:
     """Every tensor of the checkpoint by its name, float32."""
-    backbone = classifier.backbone
-    written = [*encoder_tensors(model_type, backbone), *head_tensors(model_type, classifier)]
+    tensors = encoder_file(model_type, classifier.backbone)
+    return tensors | {tensor.name: tensor.to_file() for tensor in head_tensors(model_type, classifier)}
+
+
+def encoder_file(model_type: str, backbone: Any, *, pooler: bool = True) -> dict[str, Array]:
+    """Every tensor of an encoder by its name, float32.
+
+    Args:
+        model_type: the family's name.
+        backbone: a KerasHub backbone of that family.
+        pooler: whether the pooler of BERT and ALBERT is among them.
+    """
+    written = encoder_tensors(model_type, backbone, pooler=pooler)
     tensors = {tensor.name: tensor.to_file() for tensor in written}
     if FAMILIES[model_type].reserved:
         # KerasHub has none: they are zero in RoBERTa, and part of the positions in XLM-RoBERTa.
@@ -65,11 +95,19 @@ def config_of(model_type: str, backbone: Any, class_names: Sequence[str]) -> dic
     """
     family = FAMILIES[model_type]
     return {
-        "model_type": model_type,
         "architectures": [family.architecture],
         "id2label": {str(number): name for number, name in enumerate(class_names)},
         "label2id": {name: number for number, name in enumerate(class_names)},
         "problem_type": "single_label_classification",
+        **encoder_config(model_type, backbone),
+    }
+
+
+def encoder_config(model_type: str, backbone: Any) -> dict[str, Any]:
+    """What config.json has to say of the encoder."""
+    family = FAMILIES[model_type]
+    return {
+        "model_type": model_type,
         "dtype": "float32",
         "vocab_size": backbone.vocabulary_size,
         "max_position_embeddings": backbone.max_sequence_length + family.reserved,

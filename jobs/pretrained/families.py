@@ -15,6 +15,9 @@ import tensorflow as tf
 
 Array = np.ndarray[Any, Any]
 
+#: The layer of a backbone that a classifier's head begins with; nothing else looks at it.
+POOLER = "pooled_dense"
+
 
 @dataclass(frozen=True)
 class Family:
@@ -22,6 +25,7 @@ class Family:
 
     Attributes:
         architecture: the class that loads a classifier with PyTorch.
+        answering: the class that loads one that finds answers.
         prefix: what the names of the encoder's modules begin with.
         encoder: modules around the blocks; layers of the backbone.
         blocks: how the modules of a block begin; `{}` is its number (ALBERT: group, and place in it).
@@ -33,6 +37,7 @@ class Family:
     """
 
     architecture: str
+    answering: str
     prefix: str
     encoder: Mapping[str, str]
     blocks: str
@@ -79,6 +84,7 @@ _ROBERTA: dict[str, Any] = {
 FAMILIES: Mapping[str, Family] = {
     "bert": Family(
         architecture="BertForSequenceClassification",
+        answering="BertForQuestionAnswering",
         prefix="bert.",
         encoder={**_BERT_EMBEDDINGS, "pooler.dense": "pooled_dense"},
         blocks="encoder.layer.{}.",
@@ -89,6 +95,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "distilbert": Family(
         architecture="DistilBertForSequenceClassification",
+        answering="DistilBertForQuestionAnswering",
         prefix="distilbert.",
         encoder={
             "embeddings.word_embeddings": "token_embedding",
@@ -110,10 +117,17 @@ FAMILIES: Mapping[str, Family] = {
         activation="gelu",
         epsilon=1e-12,
     ),
-    "roberta": Family(architecture="RobertaForSequenceClassification", **_ROBERTA),
-    "xlm-roberta": Family(architecture="XLMRobertaForSequenceClassification", **_ROBERTA),
+    "roberta": Family(
+        architecture="RobertaForSequenceClassification", answering="RobertaForQuestionAnswering", **_ROBERTA
+    ),
+    "xlm-roberta": Family(
+        architecture="XLMRobertaForSequenceClassification",
+        answering="XLMRobertaForQuestionAnswering",
+        **_ROBERTA,
+    ),
     "albert": Family(
         architecture="AlbertForSequenceClassification",
+        answering="AlbertForQuestionAnswering",
         prefix="albert.",
         encoder={
             **_BERT_EMBEDDINGS,
@@ -173,15 +187,18 @@ class Tensor:
         self.variable.assign(turned.reshape(self.variable.shape).astype(np.float32))
 
 
-def encoder_tensors(model_type: str, backbone: Any) -> Iterator[Tensor]:
+def encoder_tensors(model_type: str, backbone: Any, *, pooler: bool = True) -> Iterator[Tensor]:
     """Every tensor of a backbone's checkpoint that is a variable of the backbone.
 
     Args:
         model_type: the family's name.
         backbone: a KerasHub backbone of that family.
+        pooler: whether the pooler of BERT and ALBERT is among them.
     """
     family = FAMILIES[model_type]
     for module, path in family.encoder.items():
+        if path == POOLER and not pooler:
+            continue
         yield from _of_layer(family.prefix + module, attrgetter(path)(backbone), family.reserved)
     for prefix, block in _blocks(family, backbone):
         for module, path in family.block.items():

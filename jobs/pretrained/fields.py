@@ -100,7 +100,8 @@ FIELDS: tuple[Field, ...] = (
         "architectures",
         "obeyed",
         "a head is taken from a `...ForSequenceClassification` only, or where this is left out; a head for "
-        "tokens, answers or choices classifies no text",
+        "tokens, answers or choices classifies no text, and only one of a `...ForQuestionAnswering` finds "
+        "answers",
     ),
     Field(
         "problem_type",
@@ -142,7 +143,7 @@ FIELDS: tuple[Field, ...] = (
     Field("classifier_dropout_prob", "obeyed", "in training; 0 to 1", _share, families=("albert",)),
     *(
         Field(name, "obeyed", "in training; 0 to 1", _share, families=("distilbert",))
-        for name in ("dropout", "attention_dropout", "seq_classif_dropout")
+        for name in ("dropout", "attention_dropout", "seq_classif_dropout", "qa_dropout")
     ),
     _refused("position_embedding_type", lambda value: value in (None, "absolute"), "`absolute`"),
     _refused("is_decoder", _nothing, "false: texts are read in both directions"),

@@ -5,8 +5,6 @@ names that `AutoModelForMaskedLM` of the library transformers has for them. The 
 the words' embeddings (Press and Wolf, 2017), as in all checkpoints of these families.
 """
 
-import json
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +12,12 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from safetensors.numpy import save_file
 
 from jobs.errors import BadInput
-from jobs.pretrained.export import CARD, STALE
-from jobs.pretrained.export import config_of as exported_config
-from jobs.pretrained.families import FAMILIES, Array, Tensor, encoder_tensors
+from jobs.pretrained.export import encoder_config, encoder_file, write_folder
+from jobs.pretrained.families import FAMILIES, Array, Tensor
 from jobs.pretrained.fields import config_of
-from jobs.pretrained.files import CONFIG, TOKENIZER_FILES, WEIGHTS
+from jobs.pretrained.files import CONFIG
 from jobs.pretrained.models import load_encoder
 from jobs.pretrained.tensors import OLD_NAMES, Weights
 from jobs.transformer.encoder import fused
@@ -150,8 +146,8 @@ def load(folder: Path, seed: int) -> Masked:
             f"{CONFIG} of {folder.name} says tie_word_embeddings=false, and a head for masked words is "
             "computed here with the table of the embeddings"
         )
-    weights = Weights(folder)
-    backbone = load_encoder(folder, config, seed, weights)
+    keras.utils.set_random_seed(seed)  # a pooler that is not there, equal in every attempt
+    _, backbone = load_encoder(folder, pooler=True)
     table = backbone.token_embedding.embeddings
     head = MaskedHead(
         int(backbone.hidden_dim),
@@ -161,7 +157,7 @@ def load(folder: Path, seed: int) -> Masked:
         FAMILIES[family].activation == "gelu",
         seed,
     )
-    return Masked(family, backbone, head, _fill(family, head, weights))
+    return Masked(family, backbone, head, _fill(family, head, Weights(folder)))
 
 
 def head_tensors(family: str, head: MaskedHead) -> Iterator[Tensor]:
@@ -200,31 +196,16 @@ def export(model: Masked, source: Path, folder: Path, card: str) -> None:
         folder: where to write; made if it is not there.
         card: the model card, Markdown.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
-    config = {name: value for name, value in config.items() if name not in (*STALE, *_OF_CLASSES)}
-    settings = exported_config(model.family, model.backbone, ())
-    config |= {name: value for name, value in settings.items() if name not in _OF_CLASSES}
-    config |= {"architectures": [NAMES[model.family].architecture], "tie_word_embeddings": True}
-    save_file(tensors_of(model), folder / WEIGHTS, {"format": "pt"})
-    (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    for name in TOKENIZER_FILES:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
-    (folder / CARD).write_text(card, encoding="utf-8")
-
-
-#: Fields of config.json that say what classes there are.
-_OF_CLASSES = ("id2label", "label2id", "problem_type")
+    said = {
+        **dict.fromkeys(("id2label", "label2id", "problem_type")),
+        **encoder_config(model.family, model.backbone),
+        "architectures": [NAMES[model.family].architecture],
+        "tie_word_embeddings": True,
+    }
+    write_folder(folder, source, said, tensors_of(model), card)
 
 
 def tensors_of(model: Masked) -> dict[str, Array]:
     """Every tensor of the checkpoint by its name, float32."""
-    written = [*encoder_tensors(model.family, model.backbone), *head_tensors(model.family, model.head)]
-    tensors = {tensor.name: tensor.to_file() for tensor in written}
-    family = FAMILIES[model.family]
-    if family.reserved:
-        # KerasHub has none: they are zero in RoBERTa, and part of the positions in XLM-RoBERTa.
-        types = f"{family.prefix}embeddings.token_type_embeddings.weight"
-        tensors[types] = tf.zeros((1, model.backbone.hidden_dim)).numpy()
-    return tensors
+    head = {tensor.name: tensor.to_file() for tensor in head_tensors(model.family, model.head)}
+    return encoder_file(model.family, model.backbone) | head

@@ -39,6 +39,11 @@ class Loaded:
     classifier: keras.Model
     has_head: bool
 
+    @property
+    def backbone(self) -> Any:
+        """The encoder in it."""
+        return self.classifier.backbone
+
 
 def load(folder: Path, classes: int, seed: int = 0, *, as_before: bool = False) -> Loaded:
     """Reads an encoder, and the head as well if the folder has one of so many classes.
@@ -64,38 +69,36 @@ def load(folder: Path, classes: int, seed: int = 0, *, as_before: bool = False) 
     classifier = kind(backbone=backbone, num_classes=classes, preprocessor=None, **rates)
     fill_encoder(family, backbone, weights, names, segments=family == "xlm-roberta" or not as_before)
     if not as_before:
-        _obey(config, backbone)
+        _obey(family, backbone, config, dropout)
     of_texts = as_before or has_head_for_texts(config, FAMILIES[family].architecture)
     return Loaded(family, classifier, of_texts and load_head(family, classifier, weights))
 
 
-def load_encoder(folder: Path, config: Mapping[str, Any], seed: int, weights: Weights) -> Any:
-    """The KerasHub backbone of a checkpoint, which has no head, and need not have a pooler.
+def load_encoder(folder: Path, *, pooler: bool = False) -> tuple[str, Any]:
+    """Reads an encoder: its `model_type`, and the KerasHub backbone.
 
     Args:
         folder: of the checkpoint.
-        config: its config.json.
-        seed: draws the weights of a pooler that is not there.
-        weights: of the checkpoint.
+        pooler: whether its pooler is read, too, if it has one.
 
     Raises:
-        BadInput: a tensor is missing, or cannot be read.
+        BadInput: the folder holds no checkpoint, or one that is not computed here as it says of itself.
     """
-    family = str(config["model_type"])
-    names = weights.encoder(family, config, may_miss=("pooler", "pooler.dense"))
-    keras.utils.set_random_seed(seed)
-    backbone = CLASSIFIERS[family].backbone_cls(**_settings(config, dropouts(config)))
+    config = config_of(folder)
+    family, dropout = str(config["model_type"]), dropouts(config)
+    weights = Weights(folder)
+    pooler = pooler and any(".pooler." in f".{name}" for name in weights.shapes)
+    names = weights.encoder(family, config, pooler=pooler)
+    backbone = CLASSIFIERS[family].backbone_cls(**_settings(config, dropout))
     fill_encoder(family, backbone, weights, names)
-    _obey(config, backbone)
-    return backbone
+    _obey(family, backbone, config, dropout)
+    return family, backbone
 
 
-def _obey(config: Mapping[str, Any], backbone: Any) -> None:
-    """Sets what KerasHub's backbones are not built with."""
-    family = str(config["model_type"])
+def _obey(family: str, backbone: Any, config: Mapping[str, Any], dropout: "Dropouts") -> None:
     set_epsilon(family, backbone, float(config.get("layer_norm_eps", FAMILIES[family].epsilon)))
     for block in blocks_of(family, backbone):
-        block._self_attention_layer._dropout = dropouts(config).attention
+        block._self_attention_layer._dropout = dropout.attention
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,11 @@ def _settings(config: Mapping[str, Any], dropout: Dropouts | None) -> dict[str, 
     return settings | ({"dropout": config[read[family]]} if family in read else {})
 
 
+def segments(family: str) -> bool:
+    """Whether a family has an embedding that tells the second of two texts from the first."""
+    return family in ("bert", "albert")
+
+
 def inputs(family: str, token_ids: Any, padding_mask: Any) -> dict[str, Any]:
     """What the classifier of a family is called with.
 
@@ -181,6 +189,6 @@ def inputs(family: str, token_ids: Any, padding_mask: Any) -> dict[str, Any]:
         padding_mask: int32 (batch, length), 1 for a token and 0 for padding.
     """
     given = {"token_ids": token_ids, "padding_mask": padding_mask}
-    if family in ("bert", "albert"):
+    if segments(family):
         given["segment_ids"] = keras.ops.zeros_like(token_ids)  # one text, and so one segment
     return given

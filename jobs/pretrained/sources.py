@@ -10,7 +10,22 @@ from pathlib import Path
 from jobs.context import JobContext
 from jobs.errors import BadInput
 from jobs.names import HUB_PATTERN, is_folder
-from jobs.pretrained.files import CONFIG, FILES, WEIGHTS
+from jobs.pretrained.files import CONFIG, FILES, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+
+#: The folder of a trained model among the artifacts of its job.
+MODEL = "model"
+
+
+def checkpoint_of(model: str | None, name: str, context: JobContext) -> Path:
+    """The folder of a checkpoint: an earlier job's if one is given, else a pretrained one.
+
+    Raises:
+        BadInput: it cannot be loaded here; the text says what to do.
+    """
+    if model is None:
+        return folder_of(name, context)
+    files = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
+    return [context.artifact_of(model, f"{MODEL}/{name}").parent for name in files][-1]
 
 
 def folder_of(pretrained: str, context: JobContext) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from jobs.errors import BadInput
-from jobs.pretrained.families import FAMILIES, Array, Tensor, encoder_tensors
+from jobs.pretrained.families import FAMILIES, POOLER, Array, Tensor, encoder_tensors
 from jobs.pretrained.files import WEIGHTS
 
 #: How the oldest checkpoints call the weights of a layer normalisation.
@@ -72,20 +72,18 @@ class Weights:
                 )
         return found
 
-    def encoder(
-        self, family: str, config: Mapping[str, Any], may_miss: tuple[str, ...] = ()
-    ) -> dict[str, str]:
+    def encoder(self, family: str, config: Mapping[str, Any], *, pooler: bool = True) -> dict[str, str]:
         """What the tensors of the encoder are called in the file, by their name in the family's table.
 
         Args:
             family: its `model_type`.
-            config: its config.json.
-            may_miss: modules that need not be there, such as `pooler.dense`.
+            config: the config.json of the same checkpoint.
+            pooler: whether the pooler of BERT and ALBERT is wanted.
 
         Raises:
             BadInput: one is missing, or of another shape than config.json says.
         """
-        wanted = dict(expected(family, config))
+        wanted = dict(expected(family, config, pooler=pooler))
         prefix = self._prefix(family)
         names = {}
         for name, shape in wanted.items():
@@ -93,8 +91,6 @@ class Weights:
             ending = bare[bare.rfind(".") :]
             spelt = [bare, bare.removesuffix(ending) + OLD_NAMES[ending]]
             there = next((each for each in spelt if each in self.shapes), None)
-            if there is None and bare[: bare.rfind(".")].endswith(may_miss):
-                continue
             if there is None:
                 raise BadInput(
                     f"{WEIGHTS} of {self._folder.name} has no tensor {bare!r}, which a {family} consists of; "
@@ -123,7 +119,9 @@ class Weights:
         return found[0] if found else FAMILIES[family].prefix
 
 
-def expected(family: str, config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def expected(
+    family: str, config: Mapping[str, Any], *, pooler: bool = True
+) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor that an encoder consists of, with its shape, from config.json alone.
 
     It is looked at before a model is built, so that a size that is none costs no memory.
@@ -141,7 +139,9 @@ def expected(family: str, config: Mapping[str, Any]) -> Iterator[tuple[str, tupl
         "position_embeddings": config["max_position_embeddings"],
         "token_type_embeddings": config.get("type_vocab_size", 2),
     }
-    for module in table.encoder:
+    for module, path in table.encoder.items():
+        if path == POOLER and not pooler:
+            continue
         name = module.removeprefix("embeddings.")
         if name in rows:
             yield f"{table.prefix}{module}.weight", (rows[name], width)
@@ -191,9 +191,10 @@ def fill_encoder(
         BadInput: a tensor cannot be read.
     """
     arrays = weights.arrays(names)
-    tensors: list[Tensor] = [each for each in encoder_tensors(family, backbone) if each.name in arrays]
+    tensors: list[Tensor] = list(encoder_tensors(family, backbone))
     for tensor in tensors:
-        tensor.to_variable(arrays[tensor.name])
+        if tensor.name in arrays:  # all of them, but for a pooler that is not wanted
+            tensor.to_variable(arrays[tensor.name])
     if segments and FAMILIES[family].reserved:
         _add_segment(family, backbone, weights, names)
 

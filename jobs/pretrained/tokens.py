@@ -45,11 +45,11 @@ class Tokenizer:
 
         self.max_length = max_length
         self._name = folder.name
-        self._vocabulary = 2**31
+        self.vocabulary = 2**31
         if (folder / CONFIG).is_file():  # a tokenizer may lie in a folder of its own
             config = config_of(folder)
             _check_positions(config, folder, max_length)
-            self._vocabulary = int(config["vocab_size"])
+            self.vocabulary = int(config["vocab_size"])
         if (folder / TOKENIZER_CONFIG).is_file():
             check(read(folder, TOKENIZER_CONFIG), folder, TOKENIZER_CONFIG)
         try:
@@ -71,7 +71,7 @@ class Tokenizer:
             )
         # Without resizing the model, a new pad token is none of its own. Any will do: none is looked at.
         pad = int(self.hugging_face.pad_token_id)
-        self.pad = pad if pad < self._vocabulary else 0
+        self.pad = pad if pad < self.vocabulary else 0
         self.side = "right" if as_before else str(self.hugging_face.truncation_side)
         self._fast.no_padding()
         self._cut()
@@ -112,10 +112,10 @@ class Tokenizer:
         for number in np.flatnonzero(lengths == self.max_length):
             cut[number] |= bool(encodings[number].overflowing)
         tokens = np.fromiter(chain.from_iterable(ids), np.int32, int(lengths.sum()))
-        if len(tokens) and (highest := int(tokens.max())) >= self._vocabulary:
+        if len(tokens) and (highest := int(tokens.max())) >= self.vocabulary:
             raise BadInput(
                 f"the tokenizer of {self._name} gave a text the token {highest}, and its model has 0 "
-                f"to {self._vocabulary - 1}: they are of two models; save both together"
+                f"to {self.vocabulary - 1}: they are of two models; save both together"
             )
         return tokens, lengths, cut
 

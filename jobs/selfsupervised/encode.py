@@ -11,10 +11,10 @@ from numpy.lib import format as npy
 
 from jobs.checkpoints.file import Checkpoint, digest_of_spec
 from jobs.context import JobContext, Progress
+from jobs.datasets.fitting import fitted
 from jobs.datasets.images import EPOCH, ImageSet
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import Stopped
-from jobs.selfsupervised.fitting import fitted
 from jobs.selfsupervised.methods.building import load
 from jobs.selfsupervised.methods.learner import ROWS
 from jobs.selfsupervised.networks.shapes import Array

@@ -6,14 +6,11 @@ import json
 import numpy as np
 
 from jobs.context import JobContext, Progress
+from jobs.datasets.fitting import fitted
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 from jobs.pictures.lettering import lettering, verbatim
-from jobs.selfsupervised.fitting import fitted
-from jobs.selfsupervised.methods.building import load
-from jobs.selfsupervised.methods.learner import Learner
-from jobs.selfsupervised.networks.shapes import Array
-from jobs.selfsupervised.probes import (
+from jobs.probes import (
     Components,
     effective_rank,
     few,
@@ -21,6 +18,9 @@ from jobs.selfsupervised.probes import (
     knn_accuracy,
     linear_accuracy,
 )
+from jobs.selfsupervised.methods.building import load
+from jobs.selfsupervised.methods.learner import Learner
+from jobs.selfsupervised.networks.shapes import Array
 from jobs.selfsupervised.spec import EvaluateEmbeddings, EvaluationResult
 
 SHARES = (0.01, 0.1, 1.0)

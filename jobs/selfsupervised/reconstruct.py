@@ -3,9 +3,9 @@
 import numpy as np
 
 from jobs.context import JobContext, Progress
+from jobs.datasets.fitting import fitted
 from jobs.errors import BadInput
 from jobs.pictures import grid
-from jobs.selfsupervised.fitting import fitted
 from jobs.selfsupervised.methods.building import load
 from jobs.selfsupervised.spec import ReconstructImages, ReconstructionResult
 

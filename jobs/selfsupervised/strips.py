@@ -3,9 +3,9 @@
 import numpy as np
 
 from jobs.pictures import grid
+from jobs.probes import unit
 from jobs.selfsupervised.methods.learner import Learner
 from jobs.selfsupervised.networks.shapes import Array
-from jobs.selfsupervised.probes import unit
 
 #: Examples in a row of a strip.
 EXAMPLES = 10

@@ -9,10 +9,10 @@ from jobs.context import JobContext
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 from jobs.pictures import curves
+from jobs.probes import knn_accuracy
 from jobs.selfsupervised.methods.building import WEIGHTS, build, to_bytes
 from jobs.selfsupervised.methods.learner import Learner
 from jobs.selfsupervised.networks.shapes import Array
-from jobs.selfsupervised.probes import knn_accuracy
 from jobs.selfsupervised.spec import TrainingResult, TrainSelfSupervised, pictures_every
 from jobs.selfsupervised.strips import EXAMPLES, strip
 from jobs.training import Every, Start, train

@@ -67,14 +67,17 @@ def checkpoint_to_extend(
 
 
 def begin_with_weights(model: Trainable, spec: JobSpec[Any], context: JobContext) -> None:
-    """Gives a built model the weights of the job that the spec starts with, if it names one.
+    """Gives a built model the weights of the job that the spec starts with, if it names one of its kind.
+
+    A kind that may start with a job of another kind has taken over what it can of its weights by itself.
 
     Raises:
         BadInput: the job keeps no checkpoint, or its model is another one.
     """
     if not isinstance(spec, TrainingSpec) or spec.start is None:
         return
-    context.spec_of(spec.start)  # says so if there is no such job
+    if context.spec_of(spec.start).kind != spec.kind:  # says so if there is no such job
+        return
     found = next(iter(context.checkpoints_of(spec.start)), None)
     if found is None:
         raise BadInput(gone(spec.start, "start"))

@@ -14,10 +14,10 @@ from jobs.errors import BadInput
 from jobs.pretrained.families import FAMILIES
 from jobs.pretrained.fields import config_of
 from jobs.pretrained.heads import classes_of
+from jobs.pretrained.sources import checkpoint_of
 from jobs.pretrained.tensors import Weights
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.windows import ends
-from jobs.transformer.sources import checkpoint_of
 from jobs.transformer.uses import Asking, ClassifyTexts, EmbedTexts
 
 

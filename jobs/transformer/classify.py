@@ -12,6 +12,7 @@ from jobs.transformer.asked import Rows, class_names_of, cuts_of, model_folder
 from jobs.transformer.asking import classifier
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk
+from jobs.transformer.bulk.tables import assemble, counts_of
 from jobs.transformer.bulk.windows import Window, ahead, computed, windows
 from jobs.transformer.predictions import PredictionShard
 from jobs.transformer.uses import Classification, ClassifyTexts
@@ -79,13 +80,13 @@ def _whole(
     seconds: float,
     rows_per_second: float,
 ) -> Classification:
-    labels = predictions.counts_of(shards, "label")
-    remarks = predictions.counts_of(shards, "remark")
+    labels = counts_of(shards, "label")
+    remarks = counts_of(shards, "remark")
     rows, unclassified = labels.total(), labels.pop(None, 0)
     if not labels:
         raise Rows(spec, context).no_text(unclassified)
     path = context.folder / f"predictions.{spec.output}"
-    predictions.assemble(shards, path, names)
+    assemble(shards, path, predictions.schema_of(names))
     context.save_artifact(path.name, path)
     return Classification(
         rows=rows,

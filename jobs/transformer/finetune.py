@@ -10,6 +10,7 @@ from jobs.datasets import texts as text_sets
 from jobs.errors import BadInput
 from jobs.pictures import curves
 from jobs.pretrained.models import load
+from jobs.pretrained.sources import checkpoint_of
 from jobs.pretrained.tokens import Array, Tokenizer
 from jobs.training import Start, Trained, train
 from jobs.training.best import Best
@@ -22,8 +23,8 @@ from jobs.transformer.judging.scores import probabilities_of, reliability, score
 from jobs.transformer.judging.splits import Parts, drawn, split
 from jobs.transformer.labelled import Labelled, of_file, of_texts
 from jobs.transformer.leaving import leave_model
-from jobs.transformer.sources import checkpoint_of
 from jobs.transformer.spec import DEFAULT_PRETRAINED, FineTune, FineTuneResult, Scores
+from jobs.transformer.tuning.tuner import rows_of_a_step
 
 #: What `metric` in the spec is among the judgements of an epoch, and which direction is better.
 BEST = {
@@ -50,7 +51,7 @@ def run(spec: FineTune, context: JobContext) -> FineTuneResult:
     loaded = load(folder, len(data.class_names), spec.seed, as_before=start.rules < 2)
     tokens, lengths = tokenizer.cached(data.texts, data.digest, context)
     starts = (np.cumsum(lengths, dtype=np.int64) - lengths).astype(np.int32)
-    batch_size = rows_of_a_step(spec, len(parts.train), start)
+    batch_size = rows_of_a_step(spec.batch_size, spec.accumulate, len(parts.train), as_before=start.rules < 2)
     passes = start.passes(len(parts.train), batch_size)
     weights = class_weights(spec.class_weights, data.labels[parts.train], len(data.class_names))
     model = FineTuning(
@@ -146,19 +147,6 @@ def texts_of(spec: FineTune, context: JobContext) -> Labelled:
             "many of each class with balanced=true"
         )
     return chosen
-
-
-def rows_of_a_step(spec: FineTune, count: int, start: Start) -> int:
-    """Texts of an update: the batch size, or all there are, in a multiple of the parts they are cut into.
-
-    By the first rules rows are left out for that, by the second ones some come twice.
-    """
-    rows = min(spec.batch_size, count)
-    if rows < spec.accumulate:
-        raise BadInput(
-            f"accumulate is {spec.accumulate}, and there are {count} rows to train on; choose {count} or less"
-        )
-    return rows - rows % spec.accumulate if start.rules < 2 else rows + -rows % spec.accumulate
 
 
 def _draw_test(test: Scores, logits: Array, data: Labelled, parts: Parts, context: JobContext) -> None:

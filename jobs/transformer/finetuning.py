@@ -1,26 +1,20 @@
 """A classifier in training: one step of cross-entropy on a batch of texts of about the same length."""
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from jobs.errors import BadInput
-from jobs.pretrained.families import blocks_of
 from jobs.pretrained.models import Loaded
 from jobs.pretrained.tokens import Array
-from jobs.training import Batch, Chunk, Trainable, machine
-from jobs.training.rows import Block
-from jobs.transformer.encoder.adamw import AdamW
+from jobs.training import Batch
 from jobs.transformer.encoder.forward import logits_of
 from jobs.transformer.encoder.lengths import batches_of, width_of
 from jobs.transformer.spec import FineTune
+from jobs.transformer.tuning.tuner import Tuner
 
 
-class FineTuning(Trainable):
+class FineTuning(Tuner):
     """A pretrained encoder with a head, and its AdamW.
 
     Args:
@@ -45,34 +39,19 @@ class FineTuning(Trainable):
         *,
         by_batch: bool = False,
     ) -> None:
-        super().__init__(("loss", "accuracy"), name="finetuning")
-        self.spec = spec
-        self.family = loaded.family
-        self.precision = machine.precision(spec.precision)
-        self.classifier = loaded.classifier
-        freeze(loaded.family, self.classifier, spec.frozen_layers)
+        classifier = loaded.classifier
+        super().__init__(
+            ("loss", "accuracy"),
+            spec,
+            loaded.family,
+            classifier,
+            classifier.backbone,
+            steps,
+            name="finetuning",
+        )
         self._tokens = tf.constant(np.append(tokens, np.int32(pad)))
-        self._pad = pad
         self._class_weights = tf.constant(weights)
         self._by_batch = by_batch
-        self._steps = steps
-        self._warmup = math.ceil(spec.warmup * steps)
-        self._seed = spec.seed
-        self.adamw = AdamW(spec.learning_rate, spec.weight_decay, clip_norm=spec.clip_norm or None)
-        self.adamw.build(self.classifier.trainable_variables)
-
-    def optimizers(self) -> list[keras.optimizers.Optimizer]:
-        """The one there is."""
-        return [self.adamw]
-
-    def about(self) -> Mapping[str, str]:
-        """See `Trainable.about`."""
-        return {"precision": self.precision}
-
-    def train_step(self, chunk: Chunk, block: Block | None = None) -> dict[str, tf.Tensor]:
-        """Does one step, however long the chunk: it takes so long that a loop in the graph saves nothing."""
-        order, first, _ = chunk
-        return self.entered(self.stepped(order, first, self.sums.value, block), first + 1)
 
     def one_step(self, batch: Batch, step: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """One update of the weights.
@@ -81,40 +60,21 @@ class FineTuning(Trainable):
             batch: `starts` and `lengths` of the texts among the tokens, and `labels`, int32 (batch,) each.
             step: int64 (), the number of the step.
         """
-        weights = self.classifier.trainable_variables
         share = tf.gather(self._class_weights, batch["labels"])
         rows = tf.cast(tf.size(share), tf.float32)
         share /= tf.reduce_sum(share) if self._by_batch else rows  # (batch,)
-        parts = [tf.split(each, self.spec.accumulate) for each in (batch["starts"], batch["lengths"])]
-        labels, shares = (tf.split(each, self.spec.accumulate) for each in (batch["labels"], share))
-        loss, right = tf.constant(0.0), tf.constant(0.0)
-        gradients: list[Any] = []
-        for number, (starts, lengths) in enumerate(zip(*parts, strict=True)):
-            seed = tf.stack([tf.constant(self._seed, tf.int64), step * self.spec.accumulate + number])
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch([weight.value for weight in weights])
-                logits = self.logits(starts, lengths, seed)
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[number], logits)
-                part = tf.reduce_sum(shares[number] * losses)
-            found = tape.gradient(part, [weight.value for weight in weights])
-            gradients = _sums(gradients, found)
-            loss += part
-            hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels[number]
-            right += tf.reduce_sum(tf.cast(hits, tf.float32))
-        self.adamw.update(gradients, self.share(step))
-        return {"loss": loss, "accuracy": right / rows}
+        sums = self.updated({**batch, "share": share}, step)
+        return {"loss": sums["loss"], "accuracy": sums["right"] / rows}
 
-    def share(self, step: tf.Tensor) -> tf.Tensor:
-        """Of the learning rate in a step, float32 (): it rises over the warm-up, then falls as asked."""
-        done = tf.cast(step, tf.float32)
-        rising = (done + 1.0) / max(self._warmup, 1)
-        left = (self._steps - done) / max(self._steps - self._warmup, 1)
-        falling = {
-            "linear": left,
-            "cosine": 0.5 * (1.0 + tf.cos(math.pi * (1.0 - left))),
-            "constant": tf.ones(()),
-        }[self.spec.schedule]
-        return tf.where(done < self._warmup, rising, falling)
+    def figures(self, part: Batch, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """See `Tuner.figures`: the loss, and how many are `right`."""
+        logits = self.logits(part["starts"], part["lengths"], seed)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(part["labels"], logits)
+        hits = tf.argmax(logits, axis=1, output_type=tf.int32) == part["labels"]
+        return {
+            "loss": tf.reduce_sum(part["share"] * losses),
+            "right": tf.reduce_sum(tf.cast(hits, tf.float32)),
+        }
 
     def logits(self, starts: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Logits of texts, float32 (batch, classes).
@@ -152,27 +112,3 @@ def class_weights(kind: str, labels: Array, classes: int) -> Array:
     counts = np.bincount(labels, minlength=classes)
     weights: Array = (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
     return weights
-
-
-def freeze(family: str, classifier: Any, layers: int) -> None:
-    """Keeps the embeddings and so many of the lowest layers as they are; 0 freezes nothing.
-
-    Raises:
-        BadInput: the encoder has fewer layers.
-    """
-    if not layers:
-        return
-    blocks = blocks_of(family, classifier.backbone)
-    if layers > len(blocks):
-        raise BadInput(f"frozen_layers is {layers}, and the encoder has {len(blocks)}; freeze these at most")
-    trained = [*blocks[layers:], getattr(classifier.backbone, "pooled_dense", None)]
-    for layer in classifier.backbone.layers:
-        layer.trainable = any(layer is each for each in trained)
-
-
-def _sums(gradients: list[Any], more: list[Any]) -> list[Any]:
-    if not gradients:
-        return more
-    # A table's gradient has only the rows that the part has touched, which may be others in each part.
-    pairs = zip(gradients, more, strict=True)
-    return [tf.convert_to_tensor(one) + tf.convert_to_tensor(other) for one, other in pairs]

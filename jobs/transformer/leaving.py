@@ -11,10 +11,10 @@ from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
 from jobs.pretrained.families import FAMILIES
 from jobs.pretrained.files import TOKENIZER
+from jobs.pretrained.sources import MODEL
 from jobs.pretrained.tokens import Tokenizer
 from jobs.transformer.finetuning import FineTuning
 from jobs.transformer.labelled import Labelled
-from jobs.transformer.sources import MODEL
 from jobs.transformer.spec import DEFAULT_PRETRAINED, FineTune, FineTuneResult
 
 logger = logging.getLogger(__name__)

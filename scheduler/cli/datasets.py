@@ -24,7 +24,15 @@ class Content(StrEnum):
 
     TEXTS = "texts"
     TABLE = "table"
+    QUESTIONS = "questions"
     CORPUS = "corpus"
+
+
+class WrongAnswers(StrEnum):
+    """What becomes of questions that are wrong."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
 
 
 class Documents(StrEnum):
@@ -73,8 +81,9 @@ def upload(
         Path,
         typer.Argument(
             help="A folder of images (sub-folders are classes) or an .npz; a file of texts (.csv, .tsv, "
-            ".jsonl, .parquet) or of a table with time; a folder with a checkpoint; or, with --as corpus, "
-            "running text: a file, a folder of files, or a file of rows."
+            ".jsonl, .parquet), of a table with time, or of questions on documents (these, or SQuAD's "
+            ".json); a folder with a checkpoint; or, with --as corpus, running text: a file, a folder of "
+            "files, or a file of rows."
         ),
     ],
     size: Annotated[
@@ -126,8 +135,12 @@ def upload(
         str | None,
         typer.Option(metavar="NAME", help="The column with the text of a corpus, by default text."),
     ] = None,
+    wrong_answers: Annotated[
+        WrongAnswers | None,
+        typer.Option(help="Refuse a file with a wrong answer, or skip and count such questions."),
+    ] = None,
 ) -> None:
-    """Store images, texts, a table, a corpus or a checkpoint under a name.
+    """Store images, texts, a table, questions, a corpus or a checkpoint under a name.
 
     Jobs submitted keep the old content.
     """
@@ -149,6 +162,7 @@ def upload(
         timezone=timezone,
         regularise=regularise,
         time_format=time_format,
+        wrong_answers=wrong_answers.value if wrong_answers else None,
         documents=documents.value if documents else None,
         column=column,
     )
@@ -156,6 +170,7 @@ def upload(
         "images": f"of {'×'.join(map(str, info.shape))}, {len(info.class_names)} classes",
         "texts": f"with the columns {', '.join(info.columns)}",
         "table": f"with {_of(info)}",
+        "questions": f"on {info.documents:,} documents",
         "corpus": "of running text",
         "pretrained": "of a checkpoint",
     }
@@ -181,12 +196,14 @@ def delete(
 
 
 def _holds(info: "DataSetInfo") -> str:
-    units = {"images": "images", "corpus": "documents", "pretrained": "files"}
+    units = {"images": "images", "corpus": "documents", "questions": "questions", "pretrained": "files"}
     unit = units.get(info.content, "rows")
     return f"{info.count} {unit}" + (f" of {info.series} series" if info.series > 1 else "")
 
 
 def _of(info: "DataSetInfo") -> str:
+    if info.content == "questions":
+        return f"on {info.documents:,} documents"
     if info.content == "table":
         columns = ", ".join(info.columns) if len(info.columns) < 5 else f"{len(info.columns)} columns"
         return f"{columns}, {info.step} apart, {info.span[0]} to {info.span[-1]}"

@@ -14,6 +14,7 @@ from jobs.extending.specs import TrainingSpec
 from jobs.spec import JobSpec
 from scheduler.errors import NotInstalled, Refused, Unreachable
 from scheduler.leader import Leader
+from scheduler.states import JobState
 from scheduler.sweeps.plan import Plan, best, plan, told_before
 from scheduler.sweeps.stored import ACTIVE, StoredSweep, read
 from scheduler.sweeps.sweep import SweepSpec, SweepState, Trial, job_of
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at the jobs of a sweep: at most so long passes between two trials.
+#: Seconds for which it waits for an event of a trial, so that a request to stop is soon seen.
+_BLOCK = 0.5
+#: Seconds between two looks at sweeps of which no trial is under way.
 _QUICK = 0.02
 
 
@@ -42,6 +45,7 @@ class Running:
         self._sweeps: dict[str, tuple[StoredSweep, Search]] = {}
         self._looked: dict[str, float] = {}  #: when each was looked at as a whole
         self._troubled: set[str] = set()  #: those that could not be moved on then
+        self._seen: dict[str, str] = {}  #: job -> the newest event of it that was seen
 
     def step(self) -> bool:
         """Does what is due now; whether there is a sweep that this process moves on."""
@@ -52,15 +56,27 @@ class Running:
             self._looked.clear()
             return False
         for sweep_id in active:
-            if self._is_due(sweep_id):
+            if time.monotonic() - self._looked.get(sweep_id, -math.inf) >= self._seconds:
                 self._looked[sweep_id] = time.monotonic()
-                self._try_to_move_on(sweep_id)
+                self._try_to_move_on(sweep_id, whole=True)
+            elif self._has_news(sweep_id):
+                self._try_to_move_on(sweep_id, whole=False)
         return True
 
-    def _try_to_move_on(self, sweep_id: str) -> None:
+    def wait(self, stop: Event) -> None:
+        """Waits until something may have happened to a trial, or it is time to look again."""
+        jobs = {job for stored, _ in self._sweeps.values() for job in stored.under_way()}
+        self._seen = {job: self._seen.get(job, "0") for job in jobs}
+        if jobs:
+            seconds = min(self._seconds, _BLOCK)
+            self._seen |= self._client.records.streams.newer_events(self._seen, seconds)
+        else:
+            stop.wait(_QUICK)
+
+    def _try_to_move_on(self, sweep_id: str, *, whole: bool) -> None:
         """One that cannot be moved on is tried again later, and keeps no other waiting."""
         try:
-            self._move_on(sweep_id)
+            self._move_on(sweep_id, whole=whole)
             self._troubled.discard(sweep_id)
             return
         except (Unreachable, Refused, RedisError, OSError) as error:
@@ -73,23 +89,28 @@ class Running:
         # The sampler may have been asked for what was not noted: what was noted counts, and is read again.
         self._sweeps.pop(sweep_id, None)
 
-    def _is_due(self, sweep_id: str) -> bool:
-        """Whether a trial has ended, or it is time to look at the sweep as a whole."""
-        if time.monotonic() - self._looked.get(sweep_id, -math.inf) >= self._seconds:
-            return True
+    def _has_news(self, sweep_id: str) -> bool:
+        """Whether a trial has ended."""
         if sweep_id in self._troubled or sweep_id not in self._sweeps:
             return False
         jobs = self._sweeps[sweep_id][0].under_way()
         return not jobs or self._client.records.any_ended(jobs)
 
-    def _move_on(self, sweep_id: str) -> None:
+    def _move_on(self, sweep_id: str, *, whole: bool) -> None:
+        """Asks for what is to come.
+
+        Args:
+            sweep_id: the sweep.
+            whole: look also for what others may have done: ended it, or noted a trial and died.
+        """
         stored, search = self._known(sweep_id)
-        if stored.result() is not None:
-            self._leave(stored)
+        if whole and self._has_left(stored):
             return
-        for number, rung, values in stored.missing():
+        for number, rung, values in stored.missing() if whole else ():
             self._submit(stored, number, rung, values)
         trials = stored.trials(listed=False)
+        if any(trial.cause == JobState.CANCELLED for trial in trials) and self._has_left(stored):
+            return  # its trials were cancelled because it was
         step = plan(stored.definition.spec, trials)
         if step.state is not SweepState.RUNNING:
             self._end(stored, step, trials)
@@ -148,6 +169,12 @@ class Running:
         logger.info("sweep %s: %s %s", stored.definition.id, step.state, step.message)
         self._leave(stored)
 
+    def _has_left(self, stored: StoredSweep) -> bool:
+        if stored.result() is None:
+            return False
+        self._leave(stored)
+        return True
+
     def _leave(self, stored: StoredSweep) -> None:
         """Lets go of a sweep that has ended; what still runs of it was not wanted any more."""
         for job_id in stored.unwanted(stored.trials()):
@@ -171,7 +198,8 @@ def run(make_client: "Callable[[], Client]", seconds: float, stop: Event) -> Non
         pause = seconds
         try:
             running = running or Running(make_client(), seconds)
-            pause = _QUICK if running.step() else seconds
+            while running.step() and not stop.is_set():
+                running.wait(stop)
         except (TriptychError, RedisError, OSError) as error:
             logger.warning("sweeps wait: %s", error)
         except Exception:

@@ -69,8 +69,10 @@ class StoredSweep:
         """
         if listed:
             self._read_entries()
-        numbers = sorted({number for number, _ in self._entries})
-        return [self._trial(number) for number in numbers]
+        by_number: dict[int, list[Mapping[str, Any]]] = {}
+        for (number, _), entry in sorted(self._entries.items()):
+            by_number.setdefault(number, []).append(entry)
+        return [self._trial(number, entries) for number, entries in by_number.items()]
 
     def enter(
         self, number: int, rung: int, values: Mapping[str, Any], refused: str = ""
@@ -137,8 +139,7 @@ class StoredSweep:
                 if (number, rung) not in self._entries:
                     self._entries[number, rung] = self.store.get_json(item.key)
 
-    def _trial(self, number: int) -> Trial:
-        entries = [entry for (each, _), entry in sorted(self._entries.items()) if each == number]
+    def _trial(self, number: int, entries: Sequence[Mapping[str, Any]]) -> Trial:
         refused = str(entries[0].get("refused", ""))
         jobs = [] if refused else [job_of(self.definition.id, number, rung) for rung in range(len(entries))]
         return Trial(number, entries[0]["values"], [self._outcome(job) for job in jobs], refused)

@@ -13,11 +13,15 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    AnswerQuestions,
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
+    EvaluateAnswering,
     EvaluateClassifier,
     EvaluateGan,
+    EvaluateImageClassifier,
     EvaluateText,
     FillSeries,
     FillText,
@@ -40,7 +44,11 @@ from tests.zygote import Zygote
 from worker.devices import Slots, environment
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32", "engine": "tensorflow"}
+ASKED = {"model": "answerer", "batch_size": 4, "precision": "float32"}
 SPECS: tuple[Any, ...] = (
+    AnswerQuestions(dataset="people", engine="tensorflow", **ASKED),
+    AnswerQuestions(questions=("who?",), texts=("film 3, it is.", "", "film 5"), output="csv", **ASKED),
+    EvaluateAnswering(dataset="people", **ASKED),
     ClassifyTexts(model="classifier", dataset="texts", **TEXT),
     ClassifyTexts(model="classifier", texts=("great film", "", "a film"), output="csv", **TEXT),
     EmbedTexts(model="classifier", dataset="texts", max_length=16, batch_size=4, precision="float32"),
@@ -49,6 +57,8 @@ SPECS: tuple[Any, ...] = (
     ),
     EncodeImages(model="encoder", dataset="images"),
     ReconstructImages(model="encoder", dataset="images", count=3),
+    ClassifyImages(model="vision", dataset="images", precision="float32"),
+    EvaluateImageClassifier(model="vision", dataset="images", precision="float32"),
     FillSeries(dataset="hours"),
     FillText(model="masked", texts=("a [MASK] film", "", "[MASK] [MASK]"), output="csv", precision="float32"),
     EvaluateText(model="masked", dataset="descriptions", max_length=16, rows=8, precision="float32"),
@@ -60,7 +70,7 @@ SPECS: tuple[Any, ...] = (
 #: Long enough to be disturbed.
 LONG = ClassifyTexts(model="classifier", texts=("a great film",) * 10_000, **TEXT)
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second")
 
 
 def test_every_kind_whose_process_is_used_again_is_among_these() -> None:
@@ -78,7 +88,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def data(home: Path) -> dict[str, Path]:
-    names = ("texts.csv", "labelled.csv", "hours.csv", "images.npz")
+    names = ("texts.csv", "labelled.csv", "hours.csv", "images.npz", "people.json")
     return {Path(name).stem: home / name for name in names}
 
 
@@ -92,7 +102,7 @@ def running(
         client = built.client()
         for name, path in data(home).items():
             client.datasets.upload(name, path)
-        for name in ("classifier", "encoder", "gan", "masked", "series"):
+        for name in ("answerer", "classifier", "encoder", "gan", "masked", "series"):
             adopt(client, name, home / name)
         built.scheduler()
         built.worker()

@@ -17,8 +17,9 @@ from jobs.pictures import bars, curves, lettering
 from jobs.pretrained.card import Card
 from jobs.pretrained.heads import classes_of
 from jobs.selfsupervised.evaluate import draw_map
+from jobs.transformer.bulk.tables import assemble
 from jobs.transformer.judging.charts import confusion_matrix
-from jobs.transformer.predictions import PredictionShard, assemble
+from jobs.transformer.predictions import PredictionShard, schema_of
 from scheduler.cli import output
 from scheduler.cli.fields import read_spec
 from worker.failures import classify
@@ -106,7 +107,7 @@ def test_any_name_can_be_a_column_of_a_table(suffix: str, tmp_path: Path):
     shard.add(Window(0, ["a text"], [""], []), np.arange(len(NAMES), dtype=np.float32)[np.newaxis])
     shard.close()
     path = tmp_path / f"table.{suffix}"
-    assemble([tmp_path / "shard"], path, NAMES)
+    assemble([tmp_path / "shard"], path, schema_of(NAMES))
     options = csv.ParseOptions(newlines_in_values=True)
     table = csv.read_csv(path, parse_options=options) if suffix == "csv" else parquet.read_table(path)
     assert table.column_names[3:-1] == [f"probability_{name}" for name in NAMES]

@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import (
+    AnswerQuestions,
+    ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
     EncodeImages,
@@ -25,13 +27,21 @@ from jobs.gan import generate
 from jobs.local import run_locally
 from jobs.selfsupervised import encode
 from jobs.selfsupervised.series import fill, forecast
-from jobs.selfsupervised.text import filling
-from jobs.transformer import predictions
-from jobs.transformer.bulk import windows
-from tests.small_models import write_models
+from jobs.transformer.answering import asked
+from jobs.transformer.bulk import tables, windows
+from jobs.transformer.vision import asking
+from tests.small_models import people, write_models
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
+ANSWERS = {"model": "answerer", "batch_size": 16, "precision": "float32"}
 SPECS: dict[str, Any] = {
+    "answer": AnswerQuestions(dataset="people", **ANSWERS),
+    "answer to CSV, texts of its own": AnswerQuestions(
+        questions=("who is it?", "", "where?"),
+        texts=tuple(f"word {n} " * (n % 9) for n in range(20)),
+        output="csv",
+        **ANSWERS,
+    ),
     "classify": ClassifyTexts(model="classifier", dataset="texts", **TEXT),
     "classify to CSV, texts of its own": ClassifyTexts(
         model="classifier", texts=tuple(f"word {n} " * (n % 7) for n in range(90)), output="csv", **TEXT
@@ -44,10 +54,12 @@ SPECS: dict[str, Any] = {
     ),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "classify images": ClassifyImages(model="vision", dataset="images", precision="float32"),
+    "classify images to CSV": ClassifyImages(model="vision", dataset="images", output="csv"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second")
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +74,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "BATCHES", 2)
     monkeypatch.setattr(windows, "MOST_CHARACTERS", 60)
-    monkeypatch.setattr(predictions, "GROUP", 25)
+    monkeypatch.setattr(tables, "GROUP", 25)
     monkeypatch.setattr(encode, "BLOCK", 8)
-    monkeypatch.setattr(filling, "GROUP", 25)
+    monkeypatch.setattr(asked, "BATCHES", 2)
+    monkeypatch.setattr(asked, "MOST_CHARACTERS", 200)
     monkeypatch.setattr(fill, "BLOCK", 37)
     monkeypatch.setattr(fill, "LEAST", 1)
     monkeypatch.setattr(forecast, "BLOCK", 1)
     monkeypatch.setattr(forecast, "LEAST", 1)
+    monkeypatch.setattr(asking, "BLOCK", 8)
     monkeypatch.setattr(generate, "BATCH", 4)
     monkeypatch.setattr(generate, "LEAST", 1)
 
 
 def data(home: Path) -> dict[str, Path]:
-    return {"texts": home / "texts.csv", "images": home / "images.npz", "shops": home / "shops"}
+    return {
+        "texts": home / "texts.csv",
+        "images": home / "images.npz",
+        "shops": home / "shops",
+        **people(home),
+    }
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -106,7 +125,10 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-@pytest.mark.parametrize("name", ["classify", "embed", "encode", "fill", "fill masked words", "forecast"])
+NAMES = ["answer", "classify", "classify images", "embed", "encode", "fill", "fill masked words", "forecast"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_part_that_is_stopped_goes_on_where_it_was(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

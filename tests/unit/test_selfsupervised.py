@@ -17,11 +17,11 @@ pytest.importorskip("tensorflow")
 
 from jobs import catalog
 from jobs.datasets import named
+from jobs.datasets.fitting import fitted
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
 from jobs.selfsupervised.evaluate import errors, representations
-from jobs.selfsupervised.fitting import fitted
 from jobs.selfsupervised.methods.building import load
 from jobs.selfsupervised.spec import (
     EncodeImages,

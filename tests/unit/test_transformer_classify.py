@@ -18,8 +18,7 @@ from jobs.local import LocalContext, run_locally
 from jobs.pretrained import models, tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
-from jobs.transformer import predictions
-from jobs.transformer.bulk import engine, windows
+from jobs.transformer.bulk import engine, tables, windows
 from jobs.transformer.bulk import shards as bulk
 from jobs.transformer.uses import Classification
 
@@ -43,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "BATCHES", 3)
-    monkeypatch.setattr(predictions, "GROUP", 25)
+    monkeypatch.setattr(tables, "GROUP", 25)
     monkeypatch.setattr(bulk, "REPORT_SECONDS", 0.0)
 
 

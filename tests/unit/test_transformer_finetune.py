@@ -12,8 +12,9 @@ from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
 from jobs.pretrained.models import load
 from jobs.pretrained.tokens import Tokenizer
-from jobs.transformer.finetuning import FineTuning, class_weights, freeze
+from jobs.transformer.finetuning import FineTuning, class_weights
 from jobs.transformer.spec import SMALLEST
+from jobs.transformer.tuning.tuner import freeze
 
 BASE = {
     "pretrained": "tiny",
@@ -125,7 +126,7 @@ def test_frozen_layers_stay_as_they_are(checkpoint, tmp_path):
 def test_more_frozen_layers_than_there_are_are_refused(checkpoint):
     loaded = load(checkpoint, 2)
     with pytest.raises(BadInput, match=r"frozen_layers is 3, and the encoder has 2; freeze these at most"):
-        freeze(loaded.family, loaded.classifier, 3)
+        freeze(loaded.family, loaded.classifier.backbone, 3)
 
 
 def _model(checkpoint, spec, weights=(1.0, 1.0), steps=10):

@@ -21,7 +21,7 @@ _WORDS = 4
 #: A date as people write it: its order of day and month is for them to say.
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T,]+\d{1,2}:\d\d.*)?")
 
-Content = Literal["texts", "table"]
+Content = Literal["texts", "table", "questions"]
 
 
 def chosen(path: Path, content: Content | None, as_texts: bool, as_table: bool) -> tuple[Content, str]:

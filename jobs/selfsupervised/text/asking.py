@@ -1,11 +1,13 @@
 """A model that is asked for hidden words, and learns nothing."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from jobs.pretrained.masked import Masked
+from jobs.errors import BadInput
+from jobs.pretrained.masked import Masked, load
 from jobs.selfsupervised.text.masking import Hidden
 from jobs.training import machine
 from jobs.transformer.encoder.forward import states_of
@@ -89,3 +91,22 @@ class Asked:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         found = tf.math.top_k(tf.nn.softmax(self.logits(tokens, lengths, places) + self._never), most)
         return found.indices, found.values
+
+
+def loaded(folder: Path, name: str) -> Masked:
+    """A model that tells masked words.
+
+    Args:
+        folder: of the checkpoint.
+        name: what people call it.
+
+    Raises:
+        BadInput: it has no head for them.
+    """
+    found = load(folder, 0)
+    if not found.has_head:
+        raise BadInput(
+            f"{name!r} has no head for masked words; train one with selfsupervised.text.train "
+            f"--pretrained {name}"
+        )
+    return found

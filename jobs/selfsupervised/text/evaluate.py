@@ -5,9 +5,9 @@ import numpy as np
 from jobs.context import JobContext, Progress
 from jobs.datasets.corpora.named import corpus_of
 from jobs.errors import BadInput
+from jobs.pretrained.sources import checkpoint_of
 from jobs.selfsupervised.text import scoring
-from jobs.selfsupervised.text.asking import Asked
-from jobs.selfsupervised.text.models import folder_of_model, loaded
+from jobs.selfsupervised.text.asking import Asked, loaded
 from jobs.selfsupervised.text.preparing import hidden_rows, read
 from jobs.selfsupervised.text.spec import EvaluateText, TextScores, TrainText
 from jobs.tokens.packing import packed
@@ -24,7 +24,7 @@ def run(spec: EvaluateText, context: JobContext) -> TextScores:
     name, share, seed, how = _asked(spec, context)
     corpus = corpus_of(name, context)
     parts = split(corpus, share, seed, how)
-    folder = folder_of_model(spec.model, spec.pretrained, context)
+    folder = checkpoint_of(spec.model, spec.pretrained or "", context)
     reading = read(folder, spec.max_length)
     shards = packed(corpus, parts, reading.tokenizer, reading.ends.last, context)
     train = shards.stream(parts.train, context.folder / "train.tokens")

@@ -11,17 +11,18 @@ import numpy as np
 from jobs.context import JobContext
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import BadInput
-from jobs.pretrained.files import WEIGHTS
+from jobs.pretrained.sources import checkpoint_of
 from jobs.selfsupervised.text import filling
-from jobs.selfsupervised.text.asking import Asked
-from jobs.selfsupervised.text.filling import FilledShard, Filling
-from jobs.selfsupervised.text.models import FILES, MODEL, folder_of_model, loaded
+from jobs.selfsupervised.text.asking import Asked, loaded
+from jobs.selfsupervised.text.filling import SCHEMA, FilledShard, Filling
 from jobs.selfsupervised.text.preparing import read
 from jobs.selfsupervised.text.rows import Rows
 from jobs.selfsupervised.text.spec import FilledText, FillText
 from jobs.training import machine
 from jobs.transformer.bulk.engine import Choice
+from jobs.transformer.bulk.held import held
 from jobs.transformer.bulk.shards import Bulk
+from jobs.transformer.bulk.tables import assemble
 from jobs.transformer.bulk.windows import Window, ahead, computed, ends, windows
 
 Array = np.ndarray[Any, Any]
@@ -88,7 +89,7 @@ def _whole(spec: FillText, context: JobContext, shards: Sequence[Path], seconds:
     if unfilled + unmasked == rows:
         raise BadInput(f"none of the {rows} texts has a [MASK] to be filled; put it in place of a word")
     path = context.folder / f"filled.{spec.output}"
-    filling.assemble(shards, path)
+    assemble(shards, path, SCHEMA)
     context.save_artifact(path.name, path)
     found = filling.batches_in(shards, ["filled"]) if spec.texts else ()
     return FilledText(
@@ -108,20 +109,16 @@ def _mask(model: Filling) -> str:
 def _model(spec: FillText, precision: str, context: JobContext) -> Filling:
     """The model with its tokenizer, which stays in memory between jobs."""
 
-    def fetch() -> tuple[Filling, int]:
-        folder = folder_of_model(spec.model, spec.pretrained, context)
+    def find() -> Path:
+        return checkpoint_of(spec.model, spec.pretrained or "", context)
+
+    def read_model(folder: Path) -> Filling:
         reading = read(folder, spec.max_length)
         found = loaded(folder, spec.model or str(spec.pretrained))
         if spec.top > len(reading.words.ordinary):
             raise BadInput(f"top is {spec.top}, and the model has {len(reading.words.ordinary)} words")
         asked = Asked(found, precision, reading.words.hidden_never)
-        return Filling(asked, reading, spec.top), 2 * (folder / WEIGHTS).stat().st_size
+        return Filling(asked, reading, spec.top)
 
-    about = f"filling {spec.max_length} {spec.top} {precision}"
-    if spec.model is not None:
-        names = (f"{MODEL}/{name}" for name in FILES)
-        return context.in_memory(f"{about} {context.digest_of(spec.model, *names)}", fetch)
-    folder = folder_of_model(None, spec.pretrained, context)
-    files = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
-    kept = f"{folder.resolve()} {[(name, each.st_size, each.st_mtime_ns) for name, each in files]}"
-    return context.in_memory(f"{about} {kept}", fetch)
+    what = f"filling {spec.max_length} {spec.top} {precision}"
+    return held(what, spec.model, find, context, read_model)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
 from jobs.selfsupervised.text.asking import Asked
 from jobs.selfsupervised.text.preparing import Reading
 from jobs.selfsupervised.text.spec import MASK
+from jobs.transformer.bulk import tables
 from jobs.transformer.bulk.engine import Batch
 from jobs.transformer.bulk.windows import Window
 
@@ -23,8 +24,6 @@ MASKS = 16
 MORE = "more masks"
 #: Places are filled up to a multiple of this, so that there are few shapes.
 _PLACES = 64
-#: Rows of a group in the Parquet file.
-GROUP = 65_536
 SCHEMA = pyarrow.schema(
     [
         ("row", pyarrow.int64()),
@@ -138,23 +137,8 @@ class FilledShard:
         ]
 
 
-def assemble(shards: Sequence[Path], path: Path) -> None:
-    """Writes the rows of all shards as one file, Parquet or CSV by its suffix, in bounded memory."""
-    with (csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter)(path, SCHEMA) as writer:
-        held, rows = [SCHEMA.empty_table()], 0
-        for batch in batches_in(shards):
-            held.append(pyarrow.Table.from_batches([batch]))
-            rows += len(batch)
-            if rows >= GROUP:
-                table = pyarrow.concat_tables(held)
-                writer.write_table(table[:GROUP].combine_chunks())
-                held, rows = [table[GROUP:]], rows - GROUP
-        if rows:
-            writer.write_table(pyarrow.concat_tables(held).combine_chunks())
-
-
 def batches_in(shards: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[Any]:
     """The rows of all shards, some at a time."""
     for shard in shards:
         with parquet.ParquetFile(shard) as file:
-            yield from file.iter_batches(GROUP, columns=columns)
+            yield from file.iter_batches(tables.GROUP, columns=columns)

@@ -13,7 +13,7 @@ from jobs.errors import BadInput
 from jobs.pretrained import fresh
 from jobs.pretrained.families import FAMILIES
 from jobs.pretrained.fields import config_of
-from jobs.pretrained.sources import folder_of
+from jobs.pretrained.sources import checkpoint_of, folder_of
 from jobs.pretrained.tokens import Tokenizer
 from jobs.selfsupervised.text.learner import Ends
 from jobs.selfsupervised.text.masking import Hidden, Words, hidden_for_good
@@ -27,6 +27,8 @@ from jobs.tokens.vocabulary import Wanted, vocabulary_of
 
 Array = np.ndarray[Any, Any]
 
+#: Fields that say what a model is.
+_OF_MODEL = ("pretrained", "new_words", "vocabulary", "vocabulary_size", "layers", "hidden", "heads")
 #: Tokens of a row, unless it is asked otherwise.
 USUAL = 128
 #: What words begin with in byte-level BPE (a space, a line feed, a tab) and in SentencePiece.
@@ -82,7 +84,12 @@ def prepare(spec: TrainText, context: JobContext) -> Prepared:
     """
     corpus = corpus_of(spec.dataset, context)
     parts = split(corpus, spec.held_out, spec.seed, spec.hold_out)
-    folder = _new(spec, corpus, parts, context) if spec.pretrained is None else _given(spec, context)
+    if spec.start is not None:
+        folder = _of_start(spec, context)
+    elif spec.pretrained is not None:
+        folder = _given(spec, context)
+    else:
+        folder = _new(spec, corpus, parts, context)
     reading = read(folder, spec.max_length)
     shards = packed(corpus, parts, reading.tokenizer, reading.ends.last, context)
     train = shards.stream(parts.train, context.folder / "train.tokens")
@@ -110,6 +117,19 @@ def _new(spec: TrainText, corpus: Corpus, parts: Parts, context: JobContext) -> 
     content = fresh.with_ends(tokenizer.content, joins_spaces=spec.vocabulary == "bpe")
     fresh.write(folder, content, tokenizer.size, sizes, spec.seed)
     return folder
+
+
+def _of_start(spec: TrainText, context: JobContext) -> Path:
+    """What the job has left whose weights are taken: they are of its vocabulary, not of another corpus's."""
+    before = context.spec_of(str(spec.start))
+    for name in _OF_MODEL:
+        its, mine = getattr(before, name, None), getattr(spec, name)
+        if its != mine:
+            raise BadInput(
+                f"field {name!r} should be {its!r} as in job {spec.start}, whose weights are taken, received "
+                f"{mine!r}"
+            )
+    return checkpoint_of(spec.start, "", context)
 
 
 def _given(spec: TrainText, context: JobContext) -> Path:

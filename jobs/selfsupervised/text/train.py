@@ -11,10 +11,10 @@ from jobs.errors import BadInput
 from jobs.pictures import curves
 from jobs.pretrained.files import TOKENIZER
 from jobs.pretrained.masked import Masked, export, load
+from jobs.pretrained.sources import MODEL
 from jobs.selfsupervised.text import scoring, sentences
 from jobs.selfsupervised.text.card import card_of
 from jobs.selfsupervised.text.learner import MaskedLanguage
-from jobs.selfsupervised.text.models import MODEL
 from jobs.selfsupervised.text.preparing import Prepared, hidden_rows, prepare, width_of
 from jobs.selfsupervised.text.spec import MaskedScores, TextTraining, TrainText
 from jobs.training import Start, Trained, train

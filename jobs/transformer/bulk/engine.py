@@ -11,18 +11,21 @@ import numpy as np
 import tensorflow as tf
 
 from jobs.errors import BadInput
-from jobs.pretrained.models import Loaded, set_epsilon
+from jobs.pretrained.models import Loaded, segments, set_epsilon
+from jobs.pretrained.spans import LoadedSpans
 from jobs.pretrained.tokens import Array
 from jobs.training import machine
 from jobs.transformer.bulk.inference import Forward, batch_of, embeddings_of, frozen, logits_of
 from jobs.transformer.bulk.openvino_graph import Graph
+from jobs.transformer.encoder.forward import span_logits_of
 
-#: Tokens int32 (batch, width), padded, and how many each text has, int32 (batch,).
-Batch = tuple[Array, Array]
+#: Tokens int32 (batch, width), padded, and how many each text has, int32 (batch,); of two texts in a row, in
+#: families with segments, the place of the second's first token, int32 (batch,).
+Batch = tuple[Array, ...]
 
 
 class Engine(Protocol):
-    """Computes float32 (batch, n) for each batch: logits, or embeddings."""
+    """Computes float32 (batch, n) for each batch: logits, or embeddings; of spans (batch, width, 2)."""
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Array]:
         """The outputs of the batches, in their order. A batch's output depends on that batch alone."""
@@ -82,6 +85,13 @@ def embedding(loaded: Loaded, normalize: bool, choice: Choice) -> Engine:
     return TensorFlow(embeddings_of(_in_precision(loaded, choice), normalize))
 
 
+def spanning(loaded: LoadedSpans, choice: Choice) -> Engine:
+    """Computes the logits of each token to begin and to end an answer, float32 (batch, width, 2)."""
+    if choice.library == "openvino":
+        return _openvino(choice, lambda library: Graph(library, loaded).spans())
+    return TensorFlowSpans(loaded, choice.precision)
+
+
 def _openvino(choice: Choice, build: Callable[[Any], Any]) -> Engine:
     from jobs.transformer.bulk.openvino import OpenVino
 
@@ -98,6 +108,34 @@ class TensorFlow:
         """See `Engine.run`."""
         for tokens, lengths in batches:
             yield np.asarray(self._forward(*batch_of(tokens, lengths)))
+
+
+class TensorFlowSpans:
+    """The lean forward pass of `jobs.transformer.encoder`, wherever TensorFlow runs.
+
+    Args:
+        loaded: the model.
+        precision: `float32` or `bfloat16`.
+    """
+
+    def __init__(self, loaded: LoadedSpans, precision: str) -> None:
+        self._loaded, self._precision = loaded, precision
+        count = 2 if segments(loaded.family) else 1
+        signature = [tf.TensorSpec((None, None), tf.int32), *[tf.TensorSpec((None,), tf.int32)] * count]
+        self._forward = tf.function(self._logits, input_signature=signature, autograph=False)
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Array]:
+        """See `Engine.run`."""
+        for batch in batches:
+            yield np.asarray(self._forward(*(tf.constant(each, tf.int32) for each in batch)))
+
+    def _logits(self, tokens: tf.Tensor, lengths: tf.Tensor, seconds: tf.Tensor = None) -> tf.Tensor:
+        loaded = self._loaded
+        family, precision = loaded.family, self._precision
+        seconds = lengths if seconds is None else seconds  # what no family without segments looks at
+        return span_logits_of(
+            loaded.backbone, loaded.head, family, tokens, lengths, seconds, precision=precision
+        )
 
 
 def _in_precision(loaded: Loaded, choice: Choice) -> Loaded:

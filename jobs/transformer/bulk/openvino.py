@@ -54,14 +54,14 @@ class OpenVino:
         compiled = openvino.Core().compile_model(build(openvino), "CPU", settings)
         self._requests = [compiled.create_infer_request() for _ in range(threads)]
 
-    def run(self, batches: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+    def run(self, batches: Iterable[tuple[Array, ...]]) -> Iterator[Array]:
         """See `Engine.run`."""
         idle, busy = deque(self._requests), deque[Any]()
-        for tokens, lengths in batches:
+        for batch in batches:
             if not idle:
                 yield _output(busy, idle)
             request = idle.popleft()
-            request.start_async([tokens, lengths])
+            request.start_async(list(batch))
             busy.append(request)
         while busy:
             yield _output(busy, idle)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from jobs.pretrained.families import FAMILIES
-from jobs.pretrained.models import Loaded
+from jobs.pretrained.models import Loaded, segments
+from jobs.pretrained.spans import LoadedSpans
 from jobs.pretrained.tokens import Array
 
 #: Added to the score of what is padding: with it, nothing is left of its weight in any precision.
@@ -25,12 +26,13 @@ class Graph:
         loaded: the model.
     """
 
-    def __init__(self, openvino: Any, loaded: Loaded) -> None:
+    def __init__(self, openvino: Any, loaded: Loaded | LoadedSpans) -> None:
         from openvino import opset13
 
         self._openvino, self._ops = openvino, opset13
-        self._family, self._classifier = loaded.family, loaded.classifier
-        self._backbone = loaded.classifier.backbone
+        self._family: str = loaded.family
+        self._loaded: Any = loaded
+        self._backbone = loaded.backbone
         self._tokens = opset13.parameter([-1, -1], np.int32, name="tokens")
         self._lengths = opset13.parameter([-1], np.int32, name="lengths")
         self._places = self._up_to_width()
@@ -42,10 +44,23 @@ class Graph:
         for number, block in enumerate(blocks):
             hidden = self._block(block, hidden, first_only=number == len(blocks) - 1)
         first = self._ops.squeeze(hidden, [1])  # (batch, hidden)
-        dense = self._backbone if self._family in ("bert", "albert") else self._classifier
+        classifier = self._loaded.classifier
+        dense = self._backbone if self._family in ("bert", "albert") else classifier
         pooled = self._dense(dense.pooled_dense, first)
         activation = {"tanh": self._ops.tanh, "relu": self._ops.relu}[dense.pooled_dense.activation.__name__]
-        return self._model(self._dense(self._classifier.output_dense, activation(pooled)))
+        return self._model(self._dense(classifier.output_dense, activation(pooled)))
+
+    def spans(self) -> Any:
+        """A model with the logits of each token to begin and to end an answer, float32 (batch, width, 2).
+
+        It takes a third input where the family has segments: the place of the first token of each second
+        text, int32 (batch,).
+        """
+        seconds = self._ops.parameter([-1], np.int32, name="seconds") if segments(self._family) else None
+        hidden = self._embedded(seconds)
+        for block in self._blocks():
+            hidden = self._block(block, hidden)
+        return self._model(self._dense(self._loaded.head, hidden), *([] if seconds is None else [seconds]))
 
     def embeddings(self, normalize: bool) -> Any:
         """A model with the mean over each text of its last hidden states, float32 (batch, hidden)."""
@@ -58,8 +73,8 @@ class Graph:
         means = ops.divide(sums, ops.unsqueeze(ops.convert(self._lengths, "f32"), [1]))
         return self._model(ops.normalize_l2(means, [1], 1e-24, "max") if normalize else means)
 
-    def _model(self, output: Any) -> Any:
-        return self._openvino.Model([output], [self._tokens, self._lengths], self._family)
+    def _model(self, output: Any, *inputs: Any) -> Any:
+        return self._openvino.Model([output], [self._tokens, self._lengths, *inputs], self._family)
 
     def _blocks(self) -> Iterator[Any]:
         """In the order in which tokens go through them; ALBERT's more than once."""
@@ -70,16 +85,20 @@ class Graph:
             for _ in range(self._backbone.num_layers // self._backbone.num_groups):
                 yield from group
 
-    def _embedded(self) -> Any:
+    def _embedded(self, seconds: Any = None) -> Any:
         """Sum of the embeddings of token, position and segment, normalised, (batch, width, hidden)."""
         ops, backbone = self._ops, self._backbone
-        segments = self._family in ("bert", "albert")
-        position = backbone.position_embedding if segments else backbone.embeddings.position_embedding
+        has = segments(self._family)
+        position = backbone.position_embedding if has else backbone.embeddings.position_embedding
         places = _array(position.position_embeddings)
-        if segments:  # one text, and so one segment
+        if has and seconds is None:  # one text, and so one segment
             places = places + _array(backbone.segment_embedding.embeddings)[0]
         words = ops.gather(self._constant(_array(backbone.token_embedding.embeddings)), self._tokens, 0)
         summed = ops.add(words, ops.gather(self._constant(places), self._places, 0))
+        if seconds is not None:
+            number = ops.greater_equal(self._places, ops.unsqueeze(seconds, [1]))  # (batch, width)
+            table = self._constant(_array(backbone.segment_embedding.embeddings))
+            summed = ops.add(summed, ops.gather(table, ops.convert(number, "i32"), 0))
         normed = self._norm(backbone.embeddings_layer_norm, summed)
         return self._dense(backbone.embeddings_projection, normed) if self._family == "albert" else normed
 

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,19 +18,28 @@ from jobs.spec import JobSpec
 from jobs.training import machine
 from jobs.training.callbacks import REPORT_SECONDS
 from jobs.transformer.bulk.engine import Choice
-from jobs.transformer.bulk.windows import Window
 
 logger = logging.getLogger(__name__)
 
-#: From the first row wanted to the windows from there on, each with what was computed; the second argument is
-#: that of `computed`.
-Compute = Callable[[int, Callable[[int], bool]], Iterator[tuple[Window, Array]]]
+
+class Stretch(Protocol):
+    """Consecutive rows that are computed together."""
+
+    @property
+    def end(self) -> int:
+        """The number of the row after the last one."""
 
 
-class Shard(Protocol):
+Rows = TypeVar("Rows", bound=Stretch)
+Given = TypeVar("Given", bound=Stretch, contravariant=True)
+Outputs = TypeVar("Outputs")
+Taken = TypeVar("Taken", contravariant=True)
+
+
+class Shard(Protocol[Given, Taken]):
     """A file with the result of consecutive rows."""
 
-    def add(self, window: Window, outputs: Array) -> None:
+    def add(self, window: Given, outputs: Taken) -> None:
         """Writes a window's."""
 
     def close(self) -> None:
@@ -107,15 +116,24 @@ class Bulk:
         self.shards = [path for path in paths if path is not None]
         self._ends, self._digests, self.done = ends, digests, self._start + found.step
 
-    def run(self, compute: Compute, new_shard: Callable[[Path], Shard]) -> None:
+    def run(
+        self,
+        compute: Callable[[int, Callable[[int], bool]], Iterator[tuple[Rows, Outputs]]],
+        new_shard: Callable[[Path], Shard[Rows, Outputs]],
+    ) -> None:
         """Computes all rows from `done` on, and saves what later attempts need.
+
+        Args:
+            compute: from the first row wanted to the windows from there on, each with what was computed; it
+                calls its second argument with the rows done so far, and ends where that says False.
+            new_shard: begins a file.
 
         Raises:
             Stopped: asked to stop; the checkpoint is saved.
         """
         self._began = self._reported = self._saved = time.monotonic()
         self._first = reached = self.done
-        shard: Shard | None = None
+        shard: Shard[Rows, Outputs] | None = None
         for window, outputs in compute(self._first, self._go_on):
             shard = shard or new_shard(self._open)
             shard.add(window, outputs)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from jobs.datasets.rows import Row
 from jobs.pretrained.tokens import CHARACTERS_PER_TOKEN, Array, Tokenizer
 from jobs.transformer.bulk.engine import Batch, Engine
 from jobs.transformer.encoder.lengths import padded_batches
+
+_T = TypeVar("_T")
 
 #: Batches of a window, among which texts are sorted by length.
 BATCHES = 32
@@ -102,7 +105,7 @@ def _window(first: int, block: list[Row], tokenizer: Tokenizer, batch_size: int)
     return Window(first, shown, remarks, batches)
 
 
-def ahead(found: Iterator[Window]) -> Iterator[Window]:
+def ahead(found: Iterator[_T]) -> Iterator[_T]:
     """The same windows, the next one made by a thread while this one is computed."""
     with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as thread:
         coming = thread.submit(next, found, None)

@@ -23,6 +23,8 @@ class AdamW(keras.optimizers.Optimizer):
         beta_2: how much of the mean squared gradient a step keeps.
         epsilon: keeps the division finite.
         clip_norm: the largest global norm of the gradients; None for any.
+        scales: of the learning rate of each variable, in the order of `build`; None = 1 for all.
+        undecayed: names of variables that do not decay.
     """
 
     def __init__(
@@ -33,8 +35,11 @@ class AdamW(keras.optimizers.Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         clip_norm: float | None = 1.0,
+        scales: Sequence[float] | None = None,
+        undecayed: frozenset[str] = UNDECAYED,
     ) -> None:
         super().__init__(learning_rate=learning_rate, name="adamw")
+        self.scales, self.undecayed = scales, undecayed
         self.decay, self.beta_1, self.beta_2, self.epsilon = decay, beta_1, beta_2, epsilon
         self.clip_norm = clip_norm
 
@@ -59,12 +64,13 @@ class AdamW(keras.optimizers.Optimizer):
         summed = [_summed(gradient) for gradient in gradients]
         norm = tf.linalg.global_norm(summed)
         scale = 1.0 if self.clip_norm is None else self.clip_norm / tf.maximum(norm, self.clip_norm)
-        rate = self.learning_rate.value * share
         self.iterations.assign_add(1)
         step = tf.cast(self.iterations.value, tf.float32)
         first, second = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        base = self.learning_rate.value * share
         for number, variable in enumerate(self._trainable_variables):
-            if self.decay and variable.name not in UNDECAYED:
+            rate = base if self.scales is None else base * self.scales[number]
+            if self.decay and variable.name not in self.undecayed:
                 variable.assign(variable.value * (1 - rate * self.decay))
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.value.handle,

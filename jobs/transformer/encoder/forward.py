@@ -1,10 +1,10 @@
-"""The logits of a KerasHub classifier, computed from its variables in as few passes over memory as it takes.
+"""The logits of a KerasHub model, computed from its variables in as few passes over memory as it takes.
 
-The same mathematics as the classifier's own graph, for the families bert, distilbert, roberta, xlm-roberta
+The same mathematics as the model's own graph, for the families bert, distilbert, roberta, xlm-roberta
 and albert, so checkpoints and exports are not concerned. What is other is how it is computed: tokens as one
 matrix, one product for queries, keys and values, compiled passes between the products
-(`jobs.transformer.encoder.fused`), and in the last block only what the first token's output depends on,
-which is all that the head reads.
+(`jobs.transformer.encoder.fused`), and for a classifier in the last block only what the first token's output
+depends on, which is all that its head reads.
 """
 
 from collections.abc import Iterator
@@ -88,6 +88,47 @@ def _encoded(
     return tokens, batch
 
 
+def span_logits_of(
+    backbone: Any,
+    head: Any,
+    family: str,
+    token_ids: tf.Tensor,
+    lengths: tf.Tensor,
+    seconds: tf.Tensor,
+    *,
+    rate: float = 0.0,
+    seed: tf.Tensor | None = None,
+    precision: str = "float32",
+) -> tf.Tensor:
+    """Logits of each token to begin an answer, and to end one, float32 (batch, length, 2).
+
+    Section 4.2 of Devlin et al. 2018: the product of the token's output with two vectors.
+
+    Args:
+        backbone: a KerasHub backbone of one of the families.
+        head: a dense layer of two units.
+        family: its `model_type`.
+        token_ids: int32 (batch, length), the padding at the end and of any value.
+        lengths: tokens of each pair of texts, int32 (batch,), each at least 1.
+        seconds: the place of the first token of each second text, int32 (batch,); families without segments
+            do not look at it.
+        rate: of the dropout before the head.
+        seed: int32 or int64 (2,), another one in each step: draws the dropout. None leaves dropout out.
+        precision: one of `PRECISIONS`.
+    """
+    kind = PRECISIONS[precision]
+    blocks = list(_blocks(family, backbone))
+    masks = None if seed is None else iter(keys(seed, 3 * len(blocks) + 2))
+    size, length = tf.unstack(tf.shape(token_ids))
+    batch = block.Batch(lengths, size, length, kind, masks)
+    tokens = _embeddings(family, backbone, token_ids, batch, seconds)
+    for layer in blocks:
+        tokens = block.forward(layer, tokens, batch, first_only=False)
+    hidden = _dropped(tf.cast(tokens, tf.float32), batch, rate)
+    logits = tf.matmul(hidden, head.kernel.value) + head.bias.value
+    return tf.reshape(logits, (size, length, 2))
+
+
 def _blocks(family: str, backbone: Any) -> Iterator[Any]:
     """The blocks in the order in which tokens go through them; ALBERT's more than once."""
     if family != "albert":
@@ -98,15 +139,24 @@ def _blocks(family: str, backbone: Any) -> Iterator[Any]:
             yield from group
 
 
-def _embeddings(family: str, backbone: Any, token_ids: tf.Tensor, batch: block.Batch) -> tf.Tensor:
+def _embeddings(
+    family: str,
+    backbone: Any,
+    token_ids: tf.Tensor,
+    batch: block.Batch,
+    seconds: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Sum of the embeddings of token, position and segment, normalised, (batch * length, hidden)."""
     segments = family in ("bert", "albert")
     place = backbone.position_embedding if segments else backbone.embeddings.position_embedding
     words = tf.gather(backbone.token_embedding.embeddings.value, tf.reshape(token_ids, (-1,)))
     places = place.position_embeddings.value[: batch.length]
-    if segments:  # one text, and so one segment
+    if segments and seconds is None:  # one text, and so one segment
         places += backbone.segment_embedding.embeddings.value[0]
     places = tf.reshape(tf.tile(places[None], (batch.size, 1, 1)), tf.shape(words))
+    if segments and seconds is not None:
+        number = tf.cast(tf.range(batch.length) >= seconds[:, tf.newaxis], tf.int32)  # (batch, length)
+        places += tf.gather(backbone.segment_embedding.embeddings.value, tf.reshape(number, (-1,)))
     norm = backbone.embeddings_layer_norm
     normed = fused.bias_dropout_add_norm(
         words,

@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from jobs.datasets.images import Array
 from jobs.errors import BadInput
-from jobs.selfsupervised.networks.shapes import Array, Shape
 
 #: How bright red, green and blue look: ITU-R BT.601, as Pillow has it.
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])
 
 
-def fitted(images: Array, shape: Shape, dataset: str) -> Array:
+def fitted(images: Array, shape: tuple[int, int, int], dataset: str) -> Array:
     """Images uint8 (count, height, width, channels) with the model's channels.
 
     Grey becomes three equal colours, and colours become their brightness.

@@ -1,0 +1,1 @@
+"""Sets of questions on documents, with their answers: read, checked and kept."""

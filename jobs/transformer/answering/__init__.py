@@ -1,0 +1,1 @@
+"""Question answering: the words of a document that answer a question."""

@@ -1,0 +1,1 @@
+"""Transformers that look at images: train, classify, evaluate."""

@@ -1,0 +1,113 @@
+"""A trained network that stays in memory between jobs, and images as it takes them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from jobs.context import JobContext
+from jobs.datasets.fitting import fitted
+from jobs.datasets.images import ImageSet
+from jobs.training import machine
+from jobs.transformer.bulk.engine import Choice
+from jobs.transformer.vision.learner import ROWS
+from jobs.transformer.vision.networks.network import Network
+from jobs.transformer.vision.networks.plan import Plan
+from jobs.transformer.vision.train import WEIGHTS
+
+Array = np.ndarray[Any, Any]
+
+#: Images of a window, which are written at once: a multiple of `ROWS`.
+BLOCK = 16 * ROWS
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Tells classes of images apart.
+
+    Attributes:
+        plan: of the network; it has the names of the classes.
+        data: digest of the data set that it was trained on.
+        run: from uint8 (ROWS, height, width, channels) to logits, float32 (ROWS, classes).
+    """
+
+    plan: Plan
+    data: str
+    run: Callable[[tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive images that are computed one after the other.
+
+    Attributes:
+        first: number of the first.
+        end: number after the last one.
+    """
+
+    first: int
+    end: int
+
+
+def choice_of(precision: str) -> Choice:
+    """What computes here."""
+    return Choice("tensorflow", machine.precision(precision))
+
+
+def classifier(model: str, choice: Choice, context: JobContext) -> Classifier:
+    """The network that a job has left.
+
+    Raises:
+        BadInput: its file is not there, or damaged.
+    """
+
+    def load() -> tuple[Classifier, int]:
+        path = context.artifact_of(model, WEIGHTS)
+        network, data = Network.read(path, f"job {model}")
+        kind = tf.bfloat16 if choice.precision == "bfloat16" else tf.float32
+        signature = [tf.TensorSpec((ROWS, *network.plan.shape), tf.uint8)]
+
+        @tf.function(input_signature=signature, autograph=False)
+        def run(images: tf.Tensor) -> tf.Tensor:
+            return network.logits(tf.cast(images, tf.float32) / 255.0, kind)
+
+        return Classifier(network.plan, data, run), 2 * path.stat().st_size
+
+    return context.in_memory(f"vision {choice} {context.digest_of(model, WEIGHTS)}", load)
+
+
+def computed(
+    model: Classifier, data: ImageSet, name: str, rows: Array | range, go_on: Callable[[int], bool]
+) -> Iterator[tuple[Stretch, Array]]:
+    """Logits of images, window by window, float32 (images, classes) each.
+
+    Args:
+        model: what computes.
+        data: the images.
+        name: of the data set, for errors.
+        rows: numbers of the images, ascending; the first one begins a window.
+        go_on: called with the images done so far after each batch; it ends where that says False.
+
+    Raises:
+        BadInput: the images are of another size than the model takes.
+    """
+    for begin in range(0, len(rows), BLOCK):
+        chosen, parts = rows[begin : begin + BLOCK], []
+        for first in range(0, len(chosen), ROWS):
+            images = fitted(_taken(data, chosen[first : first + ROWS]), model.plan.shape, name)
+            padded = np.zeros((ROWS, *model.plan.shape), np.uint8)
+            padded[: len(images)] = images
+            parts.append(np.asarray(model.run(tf.constant(padded)))[: len(images)])
+            if not go_on(begin + first + len(images)):
+                break
+        logits = np.concatenate(parts)
+        if len(logits) < len(chosen):
+            return  # a window that is not whole is computed again
+        yield Stretch(int(chosen[0]), int(chosen[-1]) + 1), logits
+
+
+def _taken(data: ImageSet, rows: Array | range) -> Array:
+    # Of rows one after the other a view, which reads no more of a file than these.
+    return data.images[rows.start : rows.stop] if isinstance(rows, range) else data.images[rows]

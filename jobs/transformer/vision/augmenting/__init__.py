@@ -1,0 +1,1 @@
+"""Random changes of images in training, each a function of the seed and the step alone."""

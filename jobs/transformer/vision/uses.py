@@ -1,0 +1,85 @@
+"""What can be asked of a network that looks at images: specs and results."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from jobs.names import DataSetName, JobField, JobName
+from jobs.spec import Frozen, JobResult, JobSpec
+from jobs.transformer.judging.figures import Scores
+
+TrainedNetwork = Annotated[JobName, JobField("transformer.vision.train")]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+#: What a runner may import ahead of a job on images.
+IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
+
+
+class ImageClassification(JobResult):
+    """What a classification has come to."""
+
+    rows: int = Field(description="images")
+    labels: dict[str, int] = Field(description="images by predicted class")
+    engine: str = Field(description="what computed the logits, and the precision")
+    seconds: float = Field(description="of the last attempt, or of all parts of a divided job together")
+    rows_per_second: float = Field(description="of the last attempt, or in such a second")
+
+
+class Mistake(Frozen):
+    """An image that the network takes for something else."""
+
+    row: int = Field(description="number of the image in the data set")
+    label: str = Field(description="its class")
+    predicted: str = Field(description="the class that it was taken for")
+    probability: float = Field(description="of the class that it was taken for")
+
+
+class ImageEvaluation(JobResult):
+    """What an evaluation has come to."""
+
+    scores: Scores = Field(description="on the labelled images")
+    baselines: dict[str, float] = Field(
+        description="accuracy of the simplest methods on the same images: the commonest class in training; "
+        "the nearest training image, and logistic regression, on pixels"
+    )
+    mistakes: list[Mistake] = Field(description="the worst ones first")
+    left_out: dict[str, int] = Field(description="images that could not be used, by the reason")
+    notes: list[str] = Field(
+        default_factory=list, description="what is unusual, and why a baseline is missing"
+    )
+
+
+class ClassifyImages(JobSpec[ImageClassification], kind="transformer.vision.classify"):
+    """Tells the class of every image of a data set."""
+
+    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.vision.classify")
+    reuses_runner: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
+
+    model: TrainedNetwork = Field(description="a finished transformer.vision.train job")
+    dataset: DataSetName = Field(description="a built-in data set of images, or one that you uploaded")
+    output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
+    precision: Precision = Field(
+        default="auto", description="auto = bfloat16 where the processor calculates with it"
+    )
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while classifying"
+    )
+
+
+class EvaluateImageClassifier(JobSpec[ImageEvaluation], kind="transformer.vision.evaluate"):
+    """Measures a network on labelled images, beside the simplest methods."""
+
+    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.vision.evaluate")
+    reuses_runner: ClassVar[bool] = True
+
+    model: TrainedNetwork = Field(description="a finished transformer.vision.train job")
+    dataset: DataSetName | None = Field(
+        default=None, description="a data set of images with labels; by default the test rows of the training"
+    )
+    unknown: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what becomes of images with a label that the model has no class for"
+    )
+    precision: Precision = Field(
+        default="auto", description="auto = bfloat16 where the processor calculates with it"
+    )
