@@ -97,6 +97,12 @@ def test_a_trained_encoder_embeds_texts(home):
     assert (found.count, found.embedding_dim) == (2, 32)
 
 
+def test_weights_are_taken_with_their_vocabulary_and_no_other_layout(home):
+    spec = TrainText(**(FIELDS | {"hidden": 16, "start": "trained"}))
+    with pytest.raises(BadInput, match=r"'hidden' should be 32 as in job trained, .* received 16"):
+        run_locally(spec, home / "restarted", {"verses": home / "verses.txt"})
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
