@@ -46,6 +46,7 @@ from jobs.transformer.answering.spec import (
     TrainAnswering,
     TrainingOfAnswers,
 )
+from jobs.transformer.generation.spec import Generated, GenerateTexts
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -96,6 +97,8 @@ __all__ = [
     "ForecastSeries",
     "GanResult",
     "GenerateImages",
+    "GenerateTexts",
+    "Generated",
     "ImageClassification",
     "ImageEvaluation",
     "ImageTraining",

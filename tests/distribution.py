@@ -13,7 +13,7 @@ from worker.memory import usable_memory
 _APART = ("tests/unit/test_verification.py",)
 #: Tests that mostly wait for other processes, and tests that mostly compute; the longest files first.
 _WAITING = ("tests/chaos/", "tests/acceptance/test_stack.py", "tests/acceptance/", "tests/integration/")
-_COMPUTING = ("tests/unit/test_verification.py", "tests/unit/")
+_COMPUTING = ("tests/unit/test_verification.py", "tests/unit/test_parts_of_kinds.py", "tests/unit/")
 #: What one process of tests may need, with the processes that its tests start.
 _MEMORY = 3 << 30
 

@@ -11,11 +11,11 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 
 from jobs import catalog
-from jobs.verification import victim
 from jobs.verification.kills import Assignment
 
 ROOT = Path(__file__).parent.parent
@@ -24,7 +24,14 @@ ROOT = Path(__file__).parent.parent
 class Zygote:
     """Runs an attempt when called; its process lives from the first call to the end of the context."""
 
-    def __init__(self, hash_seed: str, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        hash_seed: str,
+        variables: Mapping[str, str] | None = None,
+        runs: str = "jobs.verification.victim",
+    ) -> None:
+        """Takes Python's seed of hashes, further environment, and the module whose `attempt` is called."""
+        self._runs = runs
         self._variables = {**(variables or {}), "PYTHONHASHSEED": hash_seed}
         self._process: subprocess.Popen[str] | None = None
 
@@ -38,7 +45,7 @@ class Zygote:
     def __call__(self, assignment: Assignment, log: Path) -> int:
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.zygote"],
+                [sys.executable, "-m", "tests.zygote", self._runs],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -56,6 +63,7 @@ def main() -> None:
     """Forks for each line of the input, and answers with the exit code of the child."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    import_module(sys.argv[1])
     for line in sys.stdin:
         fields, log = json.loads(line)
         assignment = Assignment(**fields)
@@ -82,7 +90,7 @@ def _attempt(assignment: Assignment, log: str) -> None:
         os.dup2(opened, number)
     code = 0
     try:
-        victim.attempt(assignment)
+        import_module(sys.argv[1]).attempt(assignment)
     except SystemExit as end:
         print(end, file=sys.stderr)
         code = 1

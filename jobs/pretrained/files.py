@@ -18,4 +18,6 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "spiece.model",
 )
-FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES)
+#: What goes along with a model that generates texts: how its makers want it to be sampled, and its chats.
+GENERATION_CONFIG, CHAT_TEMPLATE = "generation_config.json", "chat_template.jinja"
+FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES, GENERATION_CONFIG, CHAT_TEMPLATE)

@@ -32,7 +32,7 @@ def folder_of(pretrained: str, context: JobContext) -> Path:
     """The folder of a checkpoint, in Hugging Face's format.
 
     Args:
-        pretrained: `minilm-l6`, a hub's `owner/name`, a folder on this machine, or an upload's name.
+        pretrained: one of `SAMPLES`, a hub's `owner/name`, a folder on this machine, or an upload's name.
         context: where uploads are, and where what a hub gave once is kept for all jobs.
 
     Raises:
@@ -99,5 +99,22 @@ def _write_tiny(folder: Path) -> None:
     tiny.write(folder)
 
 
+def _write_tiny_decoder(folder: Path) -> None:
+    from jobs.transformer.decoder import tiny
+
+    tiny.write(folder)
+
+
+def _write_smollm(folder: Path) -> None:
+    from jobs.pretrained import smollm
+
+    smollm.write(folder)
+
+
 #: Checkpoints that come with Triptych, or with a package.
-SAMPLES: Mapping[str, Callable[[Path], None]] = {"minilm-l6": _write_minilm, "tiny": _write_tiny}
+SAMPLES: Mapping[str, Callable[[Path], None]] = {
+    "minilm-l6": _write_minilm,
+    "smollm2-135m": _write_smollm,
+    "tiny": _write_tiny,
+    "tiny-gpt": _write_tiny_decoder,
+}

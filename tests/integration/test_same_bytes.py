@@ -27,6 +27,7 @@ from jobs import (
     FillText,
     ForecastSeries,
     GenerateImages,
+    GenerateTexts,
     ReconstructImages,
     catalog,
 )
@@ -65,12 +66,13 @@ SPECS: tuple[Any, ...] = (
     ForecastSeries(model="series", dataset="hours", origins=2),
     GenerateImages(model="gan", count=5, truncation=1.0, interpolate=2),
     GenerateImages(model="gan", count=3, label="odd", seed=7),
+    GenerateTexts(pretrained="tiny-gpt", texts=("great film", "", "a"), max_tokens=4, batch_size=2),
     EvaluateGan(model="gan", count=20),
 )
 #: Long enough to be disturbed.
 LONG = ClassifyTexts(model="classifier", texts=("a great film",) * 10_000, **TEXT)
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second", "questions_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second", "tokens_per_second")
 
 
 def test_every_kind_whose_process_is_used_again_is_among_these() -> None:

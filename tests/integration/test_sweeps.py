@@ -21,6 +21,7 @@ from scheduler.sweeps.spaces import choice, integers, log_uniform, uniform
 from scheduler.sweeps.stored import StoredSweep, rebuild_sweeps
 from scheduler.sweeps.sweep import job_of
 from scheduler.sweeps.sweeps import Sweep
+from tests.servers import wait_until
 
 SPACE = {"x": uniform(-10, 10), "y": uniform(-10, 10)}
 
@@ -63,13 +64,17 @@ def climbed(client: Client, spec: Climb) -> dict[str, Any]:
 def run(client: Client, sweep: Sweep, running: Running | None = None) -> list[list[str]]:
     """Moves a sweep on to its end; the jobs of each round."""
     running = running or Running(client, 1.0)
-    rounds = []
-    for _ in range(2000):
+    rounds: list[list[str]] = []
+
+    def ended() -> bool:  # not after so many rounds: one before it may lead for some seconds yet
         running.step()
         if sweep.state != "RUNNING":
-            return rounds
+            return True
         rounds.append(work(client))
-    raise AssertionError("it does not end")
+        return False
+
+    wait_until(ended)
+    return rounds
 
 
 def table(sweep: Sweep) -> list[dict[str, Any]]:

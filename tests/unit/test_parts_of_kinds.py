@@ -1,6 +1,11 @@
 """Every divisible kind comes to the same files, byte for byte, for every number of parts."""
 
-from collections.abc import Callable
+import json
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +23,17 @@ from jobs import (
     FillText,
     ForecastSeries,
     GenerateImages,
+    GenerateTexts,
     catalog,
 )
 from jobs.context import StopReason
 from jobs.dividing.running import PartContext, run_divided
 from jobs.errors import Stopped
-from jobs.gan import generate
 from jobs.local import run_locally
-from jobs.selfsupervised import encode
-from jobs.selfsupervised.series import fill, forecast
-from jobs.transformer.answering import asked
-from jobs.transformer.bulk import tables, windows
-from jobs.transformer.vision import asking
+from jobs.verification.kills import DIARY, Assignment
 from tests.small_models import people, write_models
+from tests.small_windows import SMALL
+from tests.zygote import Zygote
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
 ANSWERS = {"model": "answerer", "batch_size": 16, "precision": "float32"}
@@ -54,12 +57,15 @@ SPECS: dict[str, Any] = {
     ),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
+    "answer prompts": GenerateTexts(
+        pretrained="tiny-gpt", dataset="texts", max_tokens=3, batch_size=4, answers=2, precision="float32"
+    ),
     "classify images": ClassifyImages(model="vision", dataset="images", precision="float32"),
     "classify images to CSV": ClassifyImages(model="vision", dataset="images", output="csv"),
     "generate": GenerateImages(model="gan", count=30, truncation=1.0, interpolate=2),
 }
 #: What tells the time that it took.
-TIMES = ("seconds", "rows_per_second", "questions_per_second")
+TIMES = ("seconds", "rows_per_second", "questions_per_second", "tokens_per_second")
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +78,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "BATCHES", 2)
-    monkeypatch.setattr(windows, "MOST_CHARACTERS", 60)
-    monkeypatch.setattr(tables, "GROUP", 25)
-    monkeypatch.setattr(encode, "BLOCK", 8)
-    monkeypatch.setattr(asked, "BATCHES", 2)
-    monkeypatch.setattr(asked, "MOST_CHARACTERS", 200)
-    monkeypatch.setattr(fill, "BLOCK", 37)
-    monkeypatch.setattr(fill, "LEAST", 1)
-    monkeypatch.setattr(forecast, "BLOCK", 1)
-    monkeypatch.setattr(forecast, "LEAST", 1)
-    monkeypatch.setattr(asking, "BLOCK", 8)
-    monkeypatch.setattr(generate, "BATCH", 4)
-    monkeypatch.setattr(generate, "LEAST", 1)
+    for module, name, value in SMALL:
+        monkeypatch.setattr(import_module(module), name, value)
 
 
 def data(home: Path) -> dict[str, Path]:
@@ -96,9 +91,22 @@ def data(home: Path) -> dict[str, Path]:
     }
 
 
+@pytest.fixture(scope="module")
+def fork() -> Iterator[Zygote]:
+    """Starts attempts that import TensorFlow once."""
+    if sys.platform == "darwin":
+        pytest.skip("Apple's own libraries do not survive a fork")
+    with Zygote("1", runs="tests.killed") as zygote:
+        yield zygote
+
+
 def files(folder: Path) -> dict[str, bytes]:
     names = folder.joinpath("artifacts").rglob("*")
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in names if path.is_file()}
+
+
+def slug_of(name: str) -> str:
+    return name.replace(",", "").replace(" ", "-").lower()
 
 
 def said(result: Any) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def test_every_divisible_kind_is_among_these() -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Path, name: str) -> None:
-    spec, slug = SPECS[name], name.replace(",", "").replace(" ", "-").lower()
+    spec, slug = SPECS[name], slug_of(name)
     alone = run_locally(spec, home / f"{slug}-alone", data(home))
     for parts in (1, 2, 7, "auto"):
         folder = home / f"{slug}-{parts}"
@@ -154,3 +162,28 @@ def test_a_part_that_is_stopped_goes_on_where_it_was(
     alone = run_locally(spec, home / f"{name}-undisturbed", data(home))
     assert said(run()) == said(alone)
     assert files(home / f"{name}-stopped") == files(home / f"{name}-undisturbed")
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_three_kills_change_no_byte(home: Path, name: str, fork: Zygote) -> None:
+    spec, folder = SPECS[name], home / f"{slug_of(name)}-killed"
+    if "checkpoint_seconds" in type(spec).model_fields:
+        spec = spec.model_copy(update={"checkpoint_seconds": 0.0})
+    alone = run_locally(spec, home / f"{slug_of(name)}-not-killed", data(home))
+    steps = json.loads((home / f"{slug_of(name)}-not-killed/metrics.jsonl").read_text().splitlines()[-1])[
+        "step"
+    ]
+    draws = random.Random(name)
+    at = sorted(draws.randint(1, steps) for _ in range(3))
+    kills = [{"step": step, "tears": number == 1} for number, step in enumerate(at)]
+    paths = {each: str(path) for each, path in data(home).items()}
+    folder.mkdir()
+    for number, kill in enumerate([*kills, None]):
+        log = folder / f"{number}.log"
+        code = fork(Assignment(spec.to_wire(), str(folder), paths, kill), log)
+        assert code == (-signal.SIGKILL if kill else 0), log.read_text()
+    if "checkpoint_seconds" in type(spec).model_fields:
+        lines = (folder / DIARY).read_text().splitlines()
+        assert any(json.loads(line)["resumed_from"] for line in lines), "none went on from where another was"
+    assert said(type(alone).model_validate_json((folder / "result.json").read_text())) == said(alone)
+    assert files(folder) == files(home / f"{slug_of(name)}-not-killed")

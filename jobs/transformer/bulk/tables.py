@@ -1,5 +1,6 @@
 """Tables as results: of shards one file, the same however they were cut, in bounded memory."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,12 @@ GROUP = 65_536
 
 
 def assemble(shards: Sequence[Path], path: Path, schema: Any) -> None:
-    """Writes the rows of all shards as one file, Parquet or CSV by its suffix, in bounded memory."""
+    """Writes all rows as one file in bounded memory: Parquet, CSV or JSON lines by its suffix."""
+    if path.suffix == ".jsonl":
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            for table in _groups(shards, schema):
+                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in table.to_pylist())
+        return
     is_csv = path.suffix == ".csv"
     with (csv.CSVWriter if is_csv else parquet.ParquetWriter)(path, schema) as writer:
         for table in _groups(shards, schema):

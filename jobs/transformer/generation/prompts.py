@@ -1,0 +1,145 @@
+"""The prompts of a job: its rows, the windows they are cut into, and the tokens of each."""
+
+import csv
+from collections.abc import Iterator
+from itertools import accumulate, islice
+
+from jobs.context import JobContext
+from jobs.datasets import texts as text_sets
+from jobs.datasets.readable import REPLACEMENT
+from jobs.datasets.rows import HALVED, Row, rows
+from jobs.dividing.parts import Part
+from jobs.errors import BadInput
+from jobs.pretrained.tokens import CHARACTERS_PER_TOKEN
+from jobs.transformer.decoder.generating import Generator, Request
+from jobs.transformer.decoder.layout import Array
+from jobs.transformer.generation.uses import GenerateTexts
+
+#: Batches of a window, among which prompts are sorted by length.
+BATCHES = 4
+
+
+class Prompts:
+    """All prompts of a job: the texts of its spec, or a file's.
+
+    Args:
+        spec: of the job.
+        context: has the data set.
+        part: the rows up to its end are all there is.
+
+    Attributes:
+        first: the row to begin with.
+        end: the row after the last one, to tell how far the job is.
+        window: rows that are read together.
+
+    Raises:
+        BadInput: the data set cannot be loaded here, or cannot be read.
+    """
+
+    def __init__(self, spec: GenerateTexts, context: JobContext, part: Part | None = None) -> None:
+        self._spec = spec
+        self._path = text_sets.file_of(spec.dataset, context) if spec.dataset is not None else None
+        self._part = part
+        self.count = self._counted()
+        self.first = part.first if part else 0
+        self.end = part.end if part else self.count
+        self.window = max(1, BATCHES * spec.batch_size // spec.answers)
+
+    def __iter__(self) -> Iterator[Row]:
+        """All rows from the very first on."""
+        found = (
+            map(_of_spec, self._spec.texts)
+            if self._path is None
+            else rows(self._path, self._spec.text_column, self._spec.dataset)
+        )
+        # Without a part to the very end, wherever that is: the count is of another reader of CSV.
+        return islice(found, self._part.end) if self._part else found
+
+    def windows(self, first: int = 0) -> Iterator[list[Row]]:
+        """The rows in lists, from a row on that begins one."""
+        found = islice(iter(self), first, None)
+        while block := list(islice(found, self.window)):
+            yield block
+
+    def ends(self) -> list[int]:
+        """The row after each window, found by reading alone."""
+        return list(accumulate(len(block) for block in self.windows()))
+
+    def _counted(self) -> int:
+        if self._path is None:
+            return len(self._spec.texts)
+        try:
+            return text_sets.count_of(self._path)
+        except (OSError, ValueError, csv.Error) as error:
+            raise BadInput(f"{self._spec.dataset!r} cannot be read: {error}") from error
+
+    def no_text(self, count: int) -> BadInput:
+        """What to say if none of so many rows has a text."""
+        if self._path is None:
+            return BadInput(f"none of the {count} prompts has a letter in it; give at least one that has")
+        return BadInput(
+            f"{self._spec.dataset!r} has {count} rows, and none has a text in its column "
+            f"{self._spec.text_column!r}; name the column that has with text_column"
+        )
+
+
+def _of_spec(text: str) -> Row:
+    """White space may be a prompt of its own here; nothing at all is none."""
+    return Row(text, HALVED if REPLACEMENT in text else "") if text else Row(None, "empty")
+
+
+class Reader:
+    """Turns texts into the tokens of prompts.
+
+    Args:
+        spec: says whether prompts are questions in a chat, and how long answers may be.
+        generator: the model.
+
+    Raises:
+        BadInput: there is no room for a prompt, or no template for a chat.
+    """
+
+    def __init__(self, spec: GenerateTexts, generator: Generator) -> None:
+        self._spec, self._texts = spec, generator.texts
+        self._room = generator.layout.positions - spec.max_tokens
+        if self._room < 1:
+            raise BadInput(
+                f"max_tokens is {spec.max_tokens}, and the model reads {generator.layout.positions} tokens, "
+                f"those of the prompt included; choose {generator.layout.positions - 1} or less"
+            )
+        if spec.chat == "always" and not self._texts.chats:
+            raise BadInput(
+                "chat is 'always', and the tokenizer has no template for chats; leave 'chat' at auto, and "
+                "write the prompts as the model was trained on them"
+            )
+        self._chats = spec.chat != "never" and self._texts.chats
+        if spec.system is not None and not self._chats:
+            raise BadInput("field 'system' is part of a chat, and the tokenizer has no template for one")
+
+    def requests(self, row: int, text: str) -> tuple[list[Request], bool]:
+        """A request for each answer to a prompt, and whether its beginning was cut off.
+
+        Args:
+            row: of the prompt.
+            text: of it.
+        """
+        tokens, cut = self._tokens(text)
+        return [Request(row, answer, tokens) for answer in range(self._spec.answers)], cut
+
+    def _tokens(self, text: str) -> tuple[Array, bool]:
+        most = CHARACTERS_PER_TOKEN * self._room
+        cut, text = len(text) > most, text[-most:]
+        tokens = self._read(text)
+        if len(tokens) > self._room:
+            # Of a chat the question is cut, and what the template puts around it stays.
+            kept = self._texts.encoded(text, special=False)
+            around = len(tokens) - len(kept) if self._chats else 0
+            if 0 < around < self._room:
+                tokens = self._read(self._texts.decoded(kept[around - self._room :].tolist()))
+            tokens, cut = tokens[-self._room :], True
+        return tokens, cut
+
+    def _read(self, text: str) -> Array:
+        if self._chats:
+            return self._texts.encoded(self._texts.chat(text, self._spec.system), special=False)
+        return self._texts.prompt(text)
