@@ -5,7 +5,7 @@ import sys
 
 MEASUREMENTS = (
     *("overhead", "starts", "gan", "autoencoder", "checkpoints", "recovery", "records", "slots", "parts"),
-    *("small_jobs", "large_sets", "series", "sweeps"),
+    *("small_jobs", "large_sets", "series", "style", "sweeps"),
     *("transformer_training", "finetuning", "classification", "million_rows"),
 )
 

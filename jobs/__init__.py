@@ -10,6 +10,14 @@ from jobs.gan.spec import (
     ImagesResult,
     TrainGan,
 )
+from jobs.gan.style.spec import (
+    ApplyStyle,
+    EvaluateStyle,
+    StyleEvaluation,
+    StyleTraining,
+    TrainStyle,
+    TranslatedPictures,
+)
 from jobs.selfsupervised.series.spec import (
     EvaluateSeries,
     Filled,
@@ -46,7 +54,15 @@ from jobs.transformer.answering.spec import (
     TrainAnswering,
     TrainingOfAnswers,
 )
-from jobs.transformer.generation.spec import Generated, GenerateTexts
+from jobs.transformer.generation.spec import (
+    EvaluateGeneration,
+    Generated,
+    GenerateTexts,
+    GenerationScores,
+    GenerationTraining,
+    TextLoss,
+    TrainGeneration,
+)
 from jobs.transformer.spec import (
     Classification,
     ClassifyTexts,
@@ -70,6 +86,7 @@ __all__ = [
     "AnswerQuestions",
     "AnsweringEvaluation",
     "Answers",
+    "ApplyStyle",
     "AugmentDataSet",
     "Augmentation",
     "Classification",
@@ -82,8 +99,10 @@ __all__ = [
     "EvaluateClassifier",
     "EvaluateEmbeddings",
     "EvaluateGan",
+    "EvaluateGeneration",
     "EvaluateImageClassifier",
     "EvaluateSeries",
+    "EvaluateStyle",
     "EvaluateText",
     "Evaluation",
     "EvaluationResult",
@@ -99,6 +118,8 @@ __all__ = [
     "GenerateImages",
     "GenerateTexts",
     "Generated",
+    "GenerationScores",
+    "GenerationTraining",
     "ImageClassification",
     "ImageEvaluation",
     "ImageTraining",
@@ -106,17 +127,23 @@ __all__ = [
     "ReconstructImages",
     "ReconstructionResult",
     "SeriesEvaluation",
+    "StyleEvaluation",
+    "StyleTraining",
     "TextEmbeddings",
     "TextEvaluation",
+    "TextLoss",
     "TextScores",
     "TextTraining",
     "TrainAnswering",
     "TrainGan",
+    "TrainGeneration",
     "TrainImageClassifier",
     "TrainSelfSupervised",
     "TrainSeries",
+    "TrainStyle",
     "TrainText",
     "TrainingFigures",
     "TrainingOfAnswers",
     "TrainingResult",
+    "TranslatedPictures",
 ]

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import TrainAnswering, TrainGan, TrainImageClassifier, TrainSelfSupervised, TrainSeries, TrainText
+from jobs import (
+    TrainAnswering,
+    TrainGan,
+    TrainImageClassifier,
+    TrainSelfSupervised,
+    TrainSeries,
+    TrainStyle,
+    TrainText,
+)
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
@@ -25,6 +33,7 @@ def write_models(home: Path) -> None:
     (home / "texts.csv").write_text("\n".join(["id,text", *(f"{n},{text}" for n, text in enumerate(texts))]))
     write_series(home)
     write_masked(home)
+    write_style(home)
     images = np.random.default_rng(0).integers(0, 256, (60, 6, 5, 1), dtype=np.uint8)
     ImageSet(images, np.arange(60) % 2, ("even", "odd")).write(home / "images.npz")
     data = {"images": home / "images.npz"}
@@ -76,6 +85,18 @@ def write_masked(home: Path) -> None:
     masked.export(found, home / "pretrained", home / "masked/artifacts/model", "A card.")
     spec = TrainText(dataset="descriptions", pretrained="tiny")
     (home / "masked/spec.json").write_text(json.dumps(spec.to_wire()))
+
+
+def write_style(home: Path) -> None:
+    """A job that has learnt the look of noise from noise."""
+    random = np.random.default_rng(0)
+    names = ("sketches", "paintings")
+    for name in names:
+        ImageSet(random.integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)).write(home / f"{name}.npz")
+    spec = TrainStyle(
+        source="sketches", target="paintings", epochs=1, batch_size=4, channels=2, blocks=1, judge_every=0
+    )
+    run_locally(spec, home / "style", {name: home / f"{name}.npz" for name in names})
 
 
 def write_classifier(home: Path, model: Path) -> None:

@@ -16,4 +16,6 @@ SMALL: tuple[tuple[str, str, int], ...] = (
     ("jobs.selfsupervised.series.forecast", "LEAST", 1),
     ("jobs.gan.generate", "BATCH", 4),
     ("jobs.gan.generate", "LEAST", 1),
+    ("jobs.gan.style.apply", "BLOCK", 4),
+    ("jobs.gan.style.apply", "LEAST", 1),
 )

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from jobs.datasets import prints
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
 
-DIGITS = tuple("0123456789")
+DIGITS = prints.DIGITS
 CLOTHES = (
     "T-shirt",
     "trousers",
@@ -78,12 +79,14 @@ def _digits() -> ImageSet:
     return ImageSet(images, table[:, -1].astype(np.int64), DIGITS)
 
 
-def _package_file(package: str, inside: str, name: str) -> Path:
+def _print() -> ImageSet:
+    return prints.printed(_package_file("matplotlib", "mpl-data/fonts/ttf", "print", "'.[worker]'"))
+
+
+def _package_file(package: str, inside: str, name: str, wanted: str = "'.[samples]'") -> Path:
     found = find_spec(package)
     if found is None or found.origin is None:
-        raise BadInput(
-            f"the data set {name!r} needs the package {package}: pip install '.[samples]' in a clone"
-        )
+        raise BadInput(f"the data set {name!r} needs the package {package}: pip install {wanted} in a clone")
     return Path(found.origin).parent / inside
 
 
@@ -147,5 +150,13 @@ DATA_SETS = {
         CLOTHES,
         "downloaded by Keras (Xiao et al. 2017)",
         lambda: _from_keras("fashion_mnist", "fashion-mnist", CLOTHES),
+    ),
+    "print": NamedSet(
+        "printed digits, in twenty fonts",
+        prints.COUNT,
+        (prints.SIDE, prints.SIDE, 1),
+        DIGITS,
+        "drawn on the spot in the fonts of the package matplotlib",
+        _print,
     ),
 }

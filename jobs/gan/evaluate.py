@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,13 @@ from jobs.errors import BadInput
 from jobs.gan.generate import Generator, draw_all, draw_latents, load_generator
 from jobs.gan.measures.features import FeatureNetwork, Seen, feature_network
 from jobs.gan.measures.judge import halves
-from jobs.gan.measures.metrics import frechet_distance, kernel_distance, nearest, precision_and_recall
+from jobs.gan.measures.memorisation import memorisation
+from jobs.gan.measures.metrics import frechet_distance, kernel_distance, precision_and_recall
 from jobs.gan.uses import EvaluateGan, Evaluation
 from jobs.pictures import grid
 
 #: Blocks of two for the kernel distance, and three neighbours for the precision.
 FEWEST = 40
-#: Samples, and real images, that are looked for among the training images, pixel by pixel.
-PROBES = 2_000
-#: Samples in the picture of neighbours, and neighbours of each.
-SHOWN, NEIGHBOURS = 10, 5
 #: Samples of each class in the picture of classes, and classes.
 EACH, MOST_CLASSES = 10, 50
 
@@ -152,32 +148,6 @@ def classes(data: ImageSet, network: FeatureNetwork, samples: Seen, asked: Array
 
 def _shares(numbers: Array, classes: int) -> Array:
     return np.bincount(numbers, minlength=classes) / len(numbers)
-
-
-@dataclass(frozen=True)
-class Memorisation:
-    """How near samples are to training images.
-
-    Attributes:
-        copied: share of samples nearer to a training image than 99 % of these are to any other.
-        picture: a PNG file; in each row a sample, then its nearest training images.
-    """
-
-    copied: float
-    picture: bytes
-
-
-def memorisation(images: Array, training: Array, seed: int) -> Memorisation:
-    """Looks for samples among training images, pixel by pixel; uint8 (count, height, width, channels)."""
-    flat = training.reshape(len(training), -1)
-    rows = np.random.Generator(np.random.Philox([seed, 5])).permutation(len(flat))[:PROBES]
-    usual = nearest(flat[rows], flat, 1, itself=rows).distances[:, 0]
-    found = nearest(images[:PROBES].reshape(len(images[:PROBES]), -1), flat, NEIGHBOURS)
-    shown = np.concatenate([images[:SHOWN, np.newaxis], training[found.rows[:SHOWN]]], axis=1)
-    return Memorisation(
-        copied=float((found.distances[:, 0] <= np.quantile(usual, 0.01)).mean()),
-        picture=grid(shown.reshape(-1, *training.shape[1:]), columns=1 + NEIGHBOURS),
-    )
 
 
 def by_class(images: Array, asked: Array | None, samples: Seen, class_names: tuple[str, ...]) -> bytes:

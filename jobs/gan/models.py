@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from jobs.gan.layers.averages import follow
 from jobs.gan.layers.changes import changed
 from jobs.gan.layers.objectives import OBJECTIVES
 from jobs.gan.networks import build_discriminator, build_generator
@@ -70,12 +71,8 @@ class Gan(Trainable):
 
     def _update_average(self, step: tf.Tensor) -> None:
         """Moves the running average by a little: by more at first, so that it forgets how it began."""
-        if not self.spec.average:
-            return
-        done = tf.cast(step, tf.float32)
-        kept = tf.minimum(self.spec.average, (1.0 + done) / (10.0 + done))
-        for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
-            mean.assign(mean + (1.0 - kept) * (weight - mean))
+        if self.spec.average:
+            follow(self.average, self.generator, self.spec.average, step)
 
     def _scored(self, losses: Metrics, real: tf.Tensor, fake: tf.Tensor) -> Metrics:
         """Losses, and what the discriminator makes of its batches of real and generated images."""

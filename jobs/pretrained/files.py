@@ -18,6 +18,8 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "spiece.model",
 )
+#: Of a checkpoint for images: how their pixels are scaled.
+PREPROCESSOR = "preprocessor_config.json"
 #: What goes along with a model that generates texts: how its makers want it to be sampled, and its chats.
 GENERATION_CONFIG, CHAT_TEMPLATE = "generation_config.json", "chat_template.jinja"
-FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES, GENERATION_CONFIG, CHAT_TEMPLATE)
+FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES, GENERATION_CONFIG, CHAT_TEMPLATE, PREPROCESSOR)

@@ -106,9 +106,7 @@ class Pairs:
                     f"the tokenizer of {self._name} gave a text the token {ids.max()}, and its model has 0 "
                     f"to {self._vocabulary - 1}: they are of two models; save both together"
                 )
-            places = [_trimmed(text, begin, end) for begin, end in encoding.offsets]
-            begins, ends = np.array(places, np.int64).reshape(-1, 2).T
-            found.append(Pieces(ids, np.ascontiguousarray(begins), np.ascontiguousarray(ends)))
+            found.append(Pieces(ids, *_trimmed(text, encoding.offsets)))
         return found
 
     def save(self, folder: Path) -> None:
@@ -129,9 +127,13 @@ class Pairs:
         return ids[: first[0]], ids[first[-1] + 1 : second[0]], ids[second[-1] + 1 :]
 
 
-def _trimmed(text: str, begin: int, end: int) -> tuple[int, int]:
-    while begin < end and text[begin].isspace():
-        begin += 1
-    while begin < end and text[end - 1].isspace():
-        end -= 1
-    return begin, end
+def _trimmed(text: str, offsets: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
+    """First character of each token and the one after its last, int64, without white space around them."""
+    begins, ends = (np.ascontiguousarray(column) for column in np.array(offsets, np.int64).reshape(-1, 2).T)
+    space = np.fromiter(map(str.isspace, text), bool, len(text))
+    space = np.append(space, False)  # for what begins after the last character, or ends before the first
+    while (leading := (begins < ends) & space[begins]).any():
+        begins += leading
+    while (trailing := (begins < ends) & space[ends - 1]).any():
+        ends -= trailing
+    return begins, ends

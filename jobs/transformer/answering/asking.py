@@ -8,7 +8,7 @@ from typing import Any
 from jobs.context import JobContext
 from jobs.pretrained.models import segments
 from jobs.pretrained.pairs import Pairs
-from jobs.pretrained.sources import checkpoint_of
+from jobs.pretrained.sources import MODEL, checkpoint_of
 from jobs.pretrained.spans import check_answers, load_spans
 from jobs.pretrained.tokens import Array
 from jobs.transformer.answering.reading import READING, Reading
@@ -88,4 +88,4 @@ def folder_of(spec: Asking[Any], context: JobContext) -> Path:
         BadInput: it cannot be loaded here; the text says what to do.
     """
     folder = checkpoint_of(spec.model, spec.pretrained or "", context)
-    return folder if spec.model is None else context.artifact_of(spec.model, f"model/{READING}").parent
+    return folder if spec.model is None else context.artifact_of(spec.model, f"{MODEL}/{READING}").parent

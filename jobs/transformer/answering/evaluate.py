@@ -1,12 +1,15 @@
 """Measures answers on questions whose answers are known, beside the simplest methods."""
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 
 from jobs.context import JobContext, Progress
 from jobs.datasets.questions.loading import question_set
+from jobs.datasets.questions.sets import QuestionSet
 from jobs.errors import BadInput, Stopped
+from jobs.pretrained.tokens import Array
 from jobs.transformer.answering.asking import Answerer, answerer
 from jobs.transformer.answering.drawing import SHOWN, chosen, picture
 from jobs.transformer.answering.examples import Examples
@@ -17,8 +20,8 @@ from jobs.transformer.answering.spans import Span
 from jobs.transformer.answering.uses import AnsweringEvaluation, EvaluateAnswering
 from jobs.transformer.bulk.engine import Choice
 
-#: Questions that are computed at once.
-BLOCK = 512
+#: Questions that are computed at once, and characters of their documents, each counted with every question.
+BLOCK, MOST_CHARACTERS = 512, 2**20
 
 
 def run(spec: EvaluateAnswering, context: JobContext) -> AnsweringEvaluation:
@@ -35,10 +38,9 @@ def run(spec: EvaluateAnswering, context: JobContext) -> AnsweringEvaluation:
         raise BadInput(f"{spec.dataset!r} has no question whose answer is known; upload them with answers")
     told: list[Answered] = []
     spans: list[list[Span]] = []
-    for first in range(0, len(known), BLOCK):
-        numbers = np.array(known[first : first + BLOCK])
+    for numbers in _blocks(data, known):
         examples = Examples.of(data, numbers, model.pairs, model.reading.layout, to_learn=False)
-        found = _spans(spec, model, examples, first, len(known), context)
+        found = _spans(spec, model, examples, len(told), len(known), context)
         told += answered(examples, found, model.reading.threshold)
         spans += found
     scores = scores_of(told)
@@ -50,6 +52,20 @@ def run(spec: EvaluateAnswering, context: JobContext) -> AnsweringEvaluation:
     _draw("worst.png", _worst(told), told, spans, "the surest answers that have no right word", context)
     context.save_artifact("evaluation.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
     return result
+
+
+def _blocks(data: QuestionSet, known: list[int]) -> Iterator[Array]:
+    """The numbers of the questions, by the block: what a block takes of the memory has a bound."""
+    block: list[int] = []
+    characters = 0
+    for number in known:
+        block.append(number)
+        characters += len(data.documents[data.questions[number].document].text)
+        if len(block) >= BLOCK or characters >= MOST_CHARACTERS:
+            yield np.array(block)
+            block, characters = [], 0
+    if block:
+        yield np.array(block)
 
 
 def _spans(

@@ -90,7 +90,7 @@ def write(decoder: Decoder, config: Mapping[str, Any], folder: Path, source: Pat
 
     Args:
         decoder: what to write.
-        config: of the folder that it began with, or `config_for`.
+        config: of the folder that it began with.
         folder: where to write; made if it is not there.
         source: has the tokenizer.
     """
@@ -105,49 +105,3 @@ def write(decoder: Decoder, config: Mapping[str, Any], folder: Path, source: Pat
     for name in ALONG if source else ():
         if source is not None and (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
-
-
-def config_for(layout: Layout, **tokens: int | None) -> dict[str, Any]:
-    """The config.json of a decoder that began from nothing.
-
-    Args:
-        layout: of the family `gpt2` or `llama`.
-        tokens: `bos_token_id`, `eos_token_id`, `pad_token_id`.
-    """
-    common = {
-        "model_type": layout.family,
-        "vocab_size": layout.vocabulary,
-        "tie_word_embeddings": layout.tied,
-        "initializer_range": 0.02,
-        "use_cache": True,
-        **tokens,
-    }
-    if layout.family == "gpt2":
-        return common | {
-            "n_embd": layout.width,
-            "n_layer": layout.layers,
-            "n_head": layout.heads,
-            "n_inner": layout.inner,
-            "n_positions": layout.positions,
-            "n_ctx": layout.positions,
-            "activation_function": "gelu_new",
-            "layer_norm_epsilon": layout.epsilon,
-            "attn_pdrop": 0.0,
-            "embd_pdrop": 0.0,
-            "resid_pdrop": 0.0,
-        }
-    rotary = layout.rotary[0] if layout.rotary else None
-    return common | {
-        "hidden_size": layout.width,
-        "num_hidden_layers": layout.layers,
-        "num_attention_heads": layout.heads,
-        "num_key_value_heads": layout.groups,
-        "head_dim": layout.head,
-        "intermediate_size": layout.inner,
-        "max_position_embeddings": layout.positions,
-        "rms_norm_eps": layout.epsilon,
-        "hidden_act": "silu",
-        "rope_theta": rotary.base if rotary else 10_000.0,
-        "attention_bias": False,
-        "mlp_bias": False,
-    }

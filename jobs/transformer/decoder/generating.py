@@ -104,7 +104,7 @@ class Generator:
 
     def _set(self, layout: Layout, weights: Callable[[], Weights], kind: tf.DType, texts: Texts) -> None:
         self.layout, self.texts = layout, texts
-        self._weights, self._kind = weights, kind
+        self.weights, self.kind = weights, kind
         self._session: Session | None = None
 
     def answers(
@@ -145,7 +145,7 @@ class Generator:
         """The session of a shape; one is kept, as its cache takes much."""
         if self._session is None or (self._session.rows, self._session.slots) != (rows, slots):
             self._session = None
-            self._session = Session(self.layout, self._weights, self._kind, rows, slots)
+            self._session = Session(self.layout, self.weights, self.kind, rows, slots)
         return self._session
 
     def _answer(self, rows: list[_Row], session: Session, wish: Wish, go_on: Callable[[], bool]) -> bool:

@@ -76,7 +76,7 @@ def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _matrix(variable: keras.Variable) -> tuple[int, int]:
-    """Inputs and outputs of a kernel: (hidden, heads, size) of a query, (heads, size, hidden) after heads."""
+    """Inputs and outputs of a kernel: (hidden, heads, size) of a query, (heads, size, hidden) of outputs."""
     shape = [int(size) for size in variable.shape]
     inputs = 2 if len(shape) == 3 and "attention_output" in variable.path else 1
     return math.prod(shape[:inputs]), math.prod(shape[inputs:])

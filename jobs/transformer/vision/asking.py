@@ -10,12 +10,15 @@ import tensorflow as tf
 from jobs.context import JobContext
 from jobs.datasets.fitting import fitted
 from jobs.datasets.images import ImageSet
+from jobs.pretrained.sources import folder_of
 from jobs.training import machine
 from jobs.transformer.bulk.engine import Choice
-from jobs.transformer.vision.learner import ROWS
+from jobs.transformer.vision.folders.reading import read_folder
+from jobs.transformer.vision.learner import ROWS, rows_of
 from jobs.transformer.vision.networks.network import Network
 from jobs.transformer.vision.networks.plan import Plan
 from jobs.transformer.vision.train import WEIGHTS
+from jobs.transformer.vision.uses import Asking
 
 Array = np.ndarray[Any, Any]
 
@@ -29,8 +32,8 @@ class Classifier:
 
     Attributes:
         plan: of the network; it has the names of the classes.
-        data: digest of the data set that it was trained on.
-        run: from uint8 (ROWS, height, width, channels) to logits, float32 (ROWS, classes).
+        data: digest of the data set that it was trained on; empty of a checkpoint.
+        run: from uint8 (rows, height, width, channels) to logits, float32 (rows, classes); see `rows_of`.
     """
 
     plan: Plan
@@ -56,26 +59,49 @@ def choice_of(precision: str) -> Choice:
     return Choice("tensorflow", machine.precision(precision))
 
 
-def classifier(model: str, choice: Choice, context: JobContext) -> Classifier:
-    """The network that a job has left.
+def classifier(spec: Asking[Any], size: tuple[int, int], choice: Choice, context: JobContext) -> Classifier:
+    """The network that a spec names.
+
+    Args:
+        spec: of the job.
+        size: of the images, (height, width), which a checkpoint's positions are interpolated for.
+        choice: what computes.
+        context: has the job's files, and keeps the network in memory.
 
     Raises:
-        BadInput: its file is not there, or damaged.
+        BadInput: its files are not there, or damaged, or of a network that is not computed here.
     """
+    kind = tf.bfloat16 if choice.precision == "bfloat16" else tf.float32
+    if spec.model is not None:
+        job_id = spec.model
 
-    def load() -> tuple[Classifier, int]:
-        path = context.artifact_of(model, WEIGHTS)
-        network, data = Network.read(path, f"job {model}")
-        kind = tf.bfloat16 if choice.precision == "bfloat16" else tf.float32
-        signature = [tf.TensorSpec((ROWS, *network.plan.shape), tf.uint8)]
+        def load() -> tuple[Classifier, int]:
+            path = context.artifact_of(job_id, WEIGHTS)
+            network, data = Network.read(path, f"job {job_id}")
+            return running(network, data, kind), 2 * path.stat().st_size
 
-        @tf.function(input_signature=signature, autograph=False)
-        def run(images: tf.Tensor) -> tf.Tensor:
-            return network.logits(tf.cast(images, tf.float32) / 255.0, kind)
+        return context.in_memory(f"vision {choice} {context.digest_of(job_id, WEIGHTS)}", load)
+    folder = folder_of(spec.pretrained or "", context)
 
-        return Classifier(network.plan, data, run), 2 * path.stat().st_size
+    def read() -> tuple[Classifier, int]:
+        network = read_folder(folder, size)
+        return running(network, "", kind), 2 * (folder / WEIGHTS).stat().st_size
 
-    return context.in_memory(f"vision {choice} {context.digest_of(model, WEIGHTS)}", load)
+    files = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
+    about = [(name, each.st_size, each.st_mtime_ns) for name, each in files]
+    return context.in_memory(f"vision {choice} {size} {folder.resolve()} {about}", read)
+
+
+def running(network: Network, data: str, kind: tf.DType) -> Classifier:
+    """A network that computes in a type, with the digest of what it was trained on."""
+    shape = network.plan.shape
+    signature = [tf.TensorSpec((rows_of(shape), *shape), tf.uint8)]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def run(images: tf.Tensor) -> tf.Tensor:
+        return network.logits(tf.cast(images, tf.float32) / 255.0, kind)
+
+    return Classifier(network.plan, data, run)
 
 
 def computed(
@@ -93,11 +119,12 @@ def computed(
     Raises:
         BadInput: the images are of another size than the model takes.
     """
+    size = rows_of(model.plan.shape)
     for begin in range(0, len(rows), BLOCK):
         chosen, parts = rows[begin : begin + BLOCK], []
-        for first in range(0, len(chosen), ROWS):
-            images = fitted(_taken(data, chosen[first : first + ROWS]), model.plan.shape, name)
-            padded = np.zeros((ROWS, *model.plan.shape), np.uint8)
+        for first in range(0, len(chosen), size):
+            images = fitted(_taken(data, chosen[first : first + size]), model.plan.shape, name)
+            padded = np.zeros((size, *model.plan.shape), np.uint8)
             padded[: len(images)] = images
             parts.append(np.asarray(model.run(tf.constant(padded)))[: len(images)])
             if not go_on(begin + first + len(images)):

@@ -1,4 +1,4 @@
-"""The network that a training begins with: a new one, or the encoder of a self-supervised job."""
+"""The network that a training begins with: a new one, a checkpoint, or a self-supervised job's encoder."""
 
 import json
 import math
@@ -11,6 +11,8 @@ from jobs.context import JobContext
 from jobs.datasets.fitting import fitted
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput
+from jobs.pretrained.sources import folder_of
+from jobs.transformer.vision.folders.reading import read_folder
 from jobs.transformer.vision.networks.network import Network
 from jobs.transformer.vision.networks.plan import Plan, default_convolutions, default_patch
 from jobs.transformer.vision.spec import TrainImageClassifier
@@ -41,6 +43,9 @@ def begun(spec: TrainImageClassifier, data: ImageSet, context: JobContext) -> Ne
         )
     if spec.start is not None and (parent := context.spec_of(spec.start)).kind == PRETEXT:
         return _pretrained(spec, data, parent, context)
+    if spec.pretrained is not None:
+        folder = folder_of(spec.pretrained, context)
+        return read_folder(folder, data.shape[:2], data.class_names, spec.seed)
     return Network(new_plan(spec, data), spec.seed)
 
 

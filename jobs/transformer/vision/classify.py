@@ -59,7 +59,7 @@ def join(spec: ClassifyImages, context: JobContext, pieces: Sequence[Piece]) -> 
 def _computed(
     spec: ClassifyImages, context: JobContext, data: ImageSet, choice: Choice, first: int, end: int
 ) -> Bulk:
-    model = classifier(spec.model, choice, context)
+    model = classifier(spec, data.shape[:2], choice, context)
     bulk = Bulk(spec, context, choice, first, end, ".parquet", spec.checkpoint_seconds)
     bulk.resume()
 
@@ -79,7 +79,7 @@ def _whole(
     seconds: float,
     rows_per_second: float,
 ) -> ImageClassification:
-    names = classifier(spec.model, choice_of(spec.precision), context).plan.class_names
+    names = classifier(spec, data.shape[:2], choice_of(spec.precision), context).plan.class_names
     path = context.folder / f"predictions.{spec.output}"
     assemble(shards, path, schema_of(names, data.labels is not None))
     context.save_artifact(path.name, path)

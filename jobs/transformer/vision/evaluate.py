@@ -48,14 +48,16 @@ def run(spec: EvaluateImageClassifier, context: JobContext) -> ImageEvaluation:
             data set of the training is another one by now.
         Stopped: asked to stop; it begins anew then, as nothing takes long.
     """
-    model = classifier(spec.model, choice_of(spec.precision), context)
+    given = context.image_set(spec.dataset) if spec.dataset else None
+    training: Any = context.spec_of(spec.model) if spec.model else None
+    size = given.shape[:2] if given else (0, 0)  # of a job's network it is known
+    model = classifier(spec, size, choice_of(spec.precision), context)
     names = model.plan.class_names
-    training: Any = context.spec_of(spec.model)
     known, notes = _learnt_from(model, training, context)
-    if spec.dataset is None:
-        asked = _test_rows(known, training, spec.model, names, notes)
+    if given is None:
+        asked = _test_rows(known, training, str(spec.model), names, notes)
     else:
-        asked = _numbered(context.image_set(spec.dataset), spec.dataset, names, spec.unknown)
+        asked = _numbered(given, str(spec.dataset), names, spec.unknown)
     logits = _logits(model, asked, context)
     found = worst(logits, asked.labels, asked.rows, names)
     result = ImageEvaluation(
@@ -78,6 +80,8 @@ def run(spec: EvaluateImageClassifier, context: JobContext) -> ImageEvaluation:
 
 def _learnt_from(model: Classifier, training: Any, context: JobContext) -> tuple[ImageSet | None, list[str]]:
     """The data set that the model was trained on; None, with the reason, if it is not there any more."""
+    if training is None:
+        return None, ["no baselines: what the checkpoint was trained on is not known"]
     try:
         data = context.image_set(training.dataset)
     except BadInput as error:

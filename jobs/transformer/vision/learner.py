@@ -21,8 +21,8 @@ from jobs.transformer.vision.spec import TrainImageClassifier
 
 Array = np.ndarray[Any, Any]
 
-#: Images of a call outside of training. Every call has so many, so that an output depends on its own image.
-ROWS = 256
+#: Images of a call outside of training, and pixels of them together, at most.
+ROWS, PIXELS = 256, 2**22
 #: Number of the draw of stochastic depth in a step.
 _DEPTH = 60
 
@@ -49,13 +49,12 @@ class ImageLearner(Trainable):
         self._steps = steps
         self._warmup = math.ceil(spec.warmup * steps)
         groups = trained_groups(network, spec.frozen_layers)
-        decay = spec.layer_decay or (1.0 if spec.start is None else 0.75)
         self._trained = [variable for _, group in groups for variable in group]
         self.adamw = AdamW(
-            spec.learning_rate or (2e-3 if spec.start is None else 1e-3),
+            spec.peak,
             spec.weight_decay,
             clip_norm=spec.clip_norm or None,
-            scales=[decay**above for above, group in groups for _ in group],
+            scales=[spec.decay_by_layer**above for above, group in groups for _ in group],
             undecayed=UNDECAYED | {"positions", "class_token"},
         )
         self.adamw.build(self._trained)
@@ -159,12 +158,26 @@ class ImageLearner(Trainable):
         return self.network.logits(tf.cast(images, tf.float32) / 255.0, self._kind)
 
 
+def rows_of(shape: tuple[int, ...]) -> int:
+    """Images of a call outside of training, 8 to `ROWS`.
+
+    Every call has so many, so that an output depends on its own image alone.
+
+    Args:
+        shape: of an image, (height, width, channels).
+    """
+    rows = ROWS
+    while rows > 8 and rows * math.prod(shape) > PIXELS:
+        rows //= 2
+    return rows
+
+
 def predicted(images: Array | Selection, compute: Callable[[tf.Tensor], tf.Tensor]) -> Array:
-    """What is computed of images in batches of `ROWS`, the last one filled up with black ones."""
-    parts = []
-    for first in range(0, len(images), ROWS):
-        part = images[first : first + ROWS]
-        padded = np.zeros((ROWS, *images.shape[1:]), np.uint8)
+    """What is computed of images in batches of equal size, the last one filled up with black ones."""
+    parts, rows = [], rows_of(images.shape[1:])
+    for first in range(0, len(images), rows):
+        part = images[first : first + rows]
+        padded = np.zeros((rows, *images.shape[1:]), np.uint8)
         padded[: len(part)] = part
         parts.append(np.asarray(compute(tf.constant(padded)))[: len(part)])
     return np.concatenate(parts)

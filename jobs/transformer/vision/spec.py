@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
 from jobs.extending.specs import TrainingSpec
-from jobs.names import DataSetName, JobField, JobName
+from jobs.names import DataSetName, JobField, JobName, PretrainedName
 from jobs.spec import JobResult
 from jobs.transformer.judging.figures import Scores
 from jobs.transformer.vision.uses import (
@@ -40,7 +40,7 @@ class ImageTraining(JobResult):
 
     class_names: list[str] = Field(description="by number")
     rows: dict[str, int] = Field(description="images by part: train, validation, test")
-    network: str = Field(description="what was trained: cct, vit, or the encoder that it began with")
+    network: str = Field(description="what was trained: cct, vit, swin, or the encoder that it began with")
     parameters: int = Field(description="numbers in its weights")
     steps: int = Field(description="updates of the weights")
     epochs: int = Field(description="passes over the training rows")
@@ -74,10 +74,15 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
         description="begin with the weights of this finished job: of the same kind, or the encoder of a "
         "selfsupervised.train job (masked, contrastive, vicreg)",
     )
+    pretrained: PretrainedName | None = Field(
+        default=None,
+        description="in place of 'start': a checkpoint of ViT, DeiT or Swin: from a hub (owner/name), "
+        "a folder, or an upload",
+    )
     network: Literal["cct", "vit"] | None = Field(
         default=None,
         description="cct: a compact convolutional Transformer (the default), for small data; vit: the plain "
-        "Vision Transformer; with a self-supervised 'start' its encoder",
+        "Vision Transformer; with 'pretrained' or a self-supervised 'start' what these are",
     )
     width: int = Field(default=64, ge=4, le=4096, description="numbers in a token")
     depth: int = Field(default=2, ge=1, le=64, description="blocks")
@@ -121,14 +126,15 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
         default=None,
         gt=0,
         le=1,
-        description="AdamW's peak learning rate; by default 0.002, with 'start' 0.001",
+        description="AdamW's peak learning rate; by default 0.002, with 'start' 0.001, with 'pretrained' "
+        "0.0001",
     )
     layer_decay: float | None = Field(
         default=None,
         gt=0,
         le=1,
         description="each layer's learning rate is that of the layer after it times this; by default 1, with "
-        "'start' 0.75",
+        "'start' or 'pretrained' 0.75",
     )
     warmup: Share = Field(default=0.1, description="share of the steps in which the learning rate rises")
     weight_decay: float = Field(
@@ -198,6 +204,11 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
             raise InvalidSpec(
                 f"{self.kind}: field 'heads' should divide 'width', received {self.heads} and {self.width}"
             )
+        if self.pretrained is not None and (self.start is not None or self.network is not None):
+            other = "start" if self.start is not None else "network"
+            raise InvalidSpec(
+                f"{self.kind}: give one of the fields 'pretrained' and {other!r}, received both"
+            )
         for field in ("validation", "test"):
             value = getattr(self, field)
             if value >= 1 and value != int(value):
@@ -211,6 +222,17 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
                 "'train_rows'"
             )
         return self
+
+    @property
+    def peak(self) -> float:
+        """The highest learning rate."""
+        begun = 1e-4 if self.pretrained else 1e-3 if self.start else 2e-3
+        return self.learning_rate or begun
+
+    @property
+    def decay_by_layer(self) -> float:
+        """What a layer's learning rate is of that of the layer after it."""
+        return self.layer_decay or (0.75 if self.start or self.pretrained else 1.0)
 
     def depends_on_epochs(self) -> str | None:
         """See `TrainingSpec.depends_on_epochs`."""

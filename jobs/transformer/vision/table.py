@@ -19,13 +19,13 @@ TOP = 5
 def schema_of(class_names: Sequence[str], labelled: bool) -> pyarrow.Schema:
     """The columns of the table.
 
-    `row`; `class`, if the data set has labels; `label` and `probability` of the most probable class, likewise
-    `label_2` to `label_5`; and `probability_<class>` for each class.
+    `row`; `class`, if the data set has labels; `label` and `probability` of the most probable class, `top_2`
+    and `top_2_probability` to `top_5` of the next ones; and `probability_<class>` for each class.
     """
     fields = [("row", pyarrow.int64()), *([("class", pyarrow.string())] if labelled else [])]
-    for place in range(min(TOP, len(class_names))):
-        suffix = f"_{place + 1}" if place else ""
-        fields += [(f"label{suffix}", pyarrow.string()), (f"probability{suffix}", pyarrow.float32())]
+    fields += [("label", pyarrow.string()), ("probability", pyarrow.float32())]
+    for place in range(2, min(TOP, len(class_names)) + 1):  # not probability_2: a class may be called 2
+        fields += [(f"top_{place}", pyarrow.string()), (f"top_{place}_probability", pyarrow.float32())]
     return pyarrow.schema([*fields, *((f"probability_{name}", pyarrow.float32()) for name in class_names)])
 
 

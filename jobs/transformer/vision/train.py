@@ -21,11 +21,13 @@ from jobs.transformer.judging.figures import Scores
 from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of
 from jobs.transformer.judging.splits import Parts, drawn, split
 from jobs.transformer.vision.beginning import begun
+from jobs.transformer.vision.folders.writing import FILES, can_write, write_folder
 from jobs.transformer.vision.learner import Array, ImageLearner, class_weights
 from jobs.transformer.vision.looks import attention_picture
 from jobs.transformer.vision.spec import ImageTraining, TrainImageClassifier
 
 WEIGHTS = "model.safetensors"
+MODEL = "model"  #: the Hugging Face folder, of a plain Vision Transformer
 #: Epochs unless the spec says otherwise: as many as make so many steps, but no fewer and no more than these.
 STEPS, LEAST, MOST = 3_000, 20, 500
 #: Pictures of a training in all, unless the spec says otherwise.
@@ -42,6 +44,8 @@ JUDGED = ("validation_loss", "validation_accuracy", "macro_f1")
 
 def run(spec: TrainImageClassifier, context: JobContext) -> ImageTraining:
     """Trains, and saves `model.safetensors`, `metrics.json`, `attention.png` and charts.
+
+    Of a plain Vision Transformer also `model/`, a Hugging Face folder.
 
     Raises:
         BadInput: the images have no labels, or of one class only, or are too large; the text says why.
@@ -127,6 +131,10 @@ def run(spec: TrainImageClassifier, context: JobContext) -> ImageTraining:
         state_sha256=trained.state_sha256,
     )
     context.save_artifact(WEIGHTS, network.to_bytes(data.digest))
+    if can_write(plan):
+        write_folder(network, context.folder / MODEL)
+        for name in FILES:
+            context.save_artifact(f"{MODEL}/{name}", context.folder / MODEL / name)
     context.save_artifact("metrics.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
     _draw(trained, done, test or validation, data.class_names, context)
     if (picture := attention_picture(network, examples)) is not None:
@@ -163,6 +171,11 @@ def parts_of(
     """
     parts = split(labels, spec.seed, spec.validation, spec.test, len(class_names))
     if spec.train_rows is not None:
+        if spec.train_rows > len(parts.train):
+            raise BadInput(
+                f"train_rows is {spec.train_rows}, and validation and test leave {len(parts.train)} rows; "
+                "ask for these at most"
+            )
         chosen = drawn(labels[parts.train], spec.seed, spec.train_rows, spec.balanced, class_names)
         parts = Parts(parts.train[chosen], parts.validation, parts.test)
     counts = np.bincount(labels[parts.train], minlength=len(class_names))

@@ -1,11 +1,12 @@
 """What can be asked of a network that looks at images: specs and results."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Generic, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from jobs.names import DataSetName, JobField, JobName
-from jobs.spec import Frozen, JobResult, JobSpec
+from jobs.errors import InvalidSpec
+from jobs.names import DataSetName, JobField, JobName, PretrainedName
+from jobs.spec import Frozen, JobResult, JobSpec, ResultT
 from jobs.transformer.judging.figures import Scores
 
 TrainedNetwork = Annotated[JobName, JobField("transformer.vision.train")]
@@ -49,37 +50,58 @@ class ImageEvaluation(JobResult):
     )
 
 
-class ClassifyImages(JobSpec[ImageClassification], kind="transformer.vision.classify"):
+class Asking(JobSpec[ResultT], Generic[ResultT]):
+    """What all uses of a network have in common: which one."""
+
+    model: TrainedNetwork | None = Field(default=None, description="a finished transformer.vision.train job")
+    pretrained: PretrainedName | None = Field(
+        default=None,
+        description="in place of 'model': a checkpoint of ViT, DeiT or Swin: from a hub (owner/name), "
+        "a folder, or an upload",
+    )
+    precision: Precision = Field(
+        default="auto", description="auto = bfloat16 where the processor calculates with it"
+    )
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if (self.model is None) == (self.pretrained is None):
+            given = "neither" if self.model is None else "both"
+            raise InvalidSpec(
+                f"{self.kind}: give one of the fields 'model' and 'pretrained', received {given}"
+            )
+        return self
+
+
+class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.classify"):
     """Tells the class of every image of a data set."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.vision.classify")
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 
-    model: TrainedNetwork = Field(description="a finished transformer.vision.train job")
     dataset: DataSetName = Field(description="a built-in data set of images, or one that you uploaded")
     output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
-    precision: Precision = Field(
-        default="auto", description="auto = bfloat16 where the processor calculates with it"
-    )
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while classifying"
     )
 
 
-class EvaluateImageClassifier(JobSpec[ImageEvaluation], kind="transformer.vision.evaluate"):
+class EvaluateImageClassifier(Asking[ImageEvaluation], kind="transformer.vision.evaluate"):
     """Measures a network on labelled images, beside the simplest methods."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.vision.evaluate")
     reuses_runner: ClassVar[bool] = True
 
-    model: TrainedNetwork = Field(description="a finished transformer.vision.train job")
     dataset: DataSetName | None = Field(
         default=None, description="a data set of images with labels; by default the test rows of the training"
     )
     unknown: Literal["refuse", "skip"] = Field(
         default="refuse", description="what becomes of images with a label that the model has no class for"
     )
-    precision: Precision = Field(
-        default="auto", description="auto = bfloat16 where the processor calculates with it"
-    )
+
+    @model_validator(mode="after")
+    def _some_images(self) -> Self:
+        if self.pretrained is not None and self.dataset is None:
+            raise InvalidSpec(f"{self.kind}: field 'dataset' is required with 'pretrained'")
+        return self

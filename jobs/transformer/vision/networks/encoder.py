@@ -36,18 +36,23 @@ class Transformer(keras.layers.Layer):
             else PatchTokens(plan.shape, plan.patch, plan.width, name="tokens")
         )
         self.rows, self.columns = self.tokens.rows, self.tokens.columns
-        self.count = self.rows * self.columns + (not self.compact)
+        self.special = 0 if self.compact else plan.special
+        self.reads = plan.reads
+        self.count = self.rows * self.columns + self.special
         small = keras.initializers.TruncatedNormal(0.0, _SMALL)
         self.positions = self.add_weight(shape=(self.count, plan.width), initializer=small, name="positions")
         if self.compact:
             self.pool = keras.layers.Dense(1, name="pool")
             self.pool.build((None, plan.width))
         else:
-            self.first = self.add_weight(shape=(1, plan.width), initializer=small, name="class_token")
+            self.first = self.add_weight(
+                shape=(self.special, plan.width), initializer=small, name="class_token"
+            )
         self.blocks = [
-            Block(plan.width, plan.heads, plan.inner, name=f"block_{n}") for n in range(plan.depth)
+            Block(plan.width, plan.heads, plan.inner, plan.epsilon, name=f"block_{n}")
+            for n in range(plan.depth)
         ]
-        self.last = keras.layers.LayerNormalization(epsilon=1e-6, name="last_norm")
+        self.last = keras.layers.LayerNormalization(epsilon=plan.epsilon, name="last_norm")
         for layer in (*self.blocks, self.last):
             layer.build((None, plan.width))
         self.halves = 2 * plan.depth
@@ -66,7 +71,7 @@ class Transformer(keras.layers.Layer):
     def features(
         self, images: tf.Tensor, kind: tf.DType, training: bool, shares: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """One vector an image, float32 (batch, width).
+        """One vector an image, float32 (batch, width), or of two tokens (batch, 2 * width).
 
         Args:
             images: float32 (batch, height, width, channels).
@@ -90,7 +95,7 @@ class Transformer(keras.layers.Layer):
         for number, block in enumerate(self.blocks):
             last = number + 1 == len(self.blocks)
             if last and not self.compact:
-                looks = block.weights_of(normed, stream)[:, 0, 1:]
+                looks = block.weights_of(normed, stream)[:, 0, self.special :]
                 looks /= tf.reduce_sum(looks, axis=1, keepdims=True)
                 return tf.reshape(looks, (-1, self.rows, self.columns))
             following = self.last if last else self.blocks[number + 1].attention_norm
@@ -103,13 +108,14 @@ class Transformer(keras.layers.Layer):
         tokens = self.tokens.of(images, stream.kind)
         width = tokens.shape[-1]
         if not self.compact:
-            first = tf.broadcast_to(self.first.value[tf.newaxis], (stream.batch, 1, width))
+            first = tf.broadcast_to(self.first.value[tf.newaxis], (stream.batch, self.special, width))
             tokens = tf.concat([first, tokens], axis=1)
         return tf.reshape(tokens + self.positions.value, (-1, width))
 
     def _pooled(self, hidden: tf.Tensor) -> tf.Tensor:
         if not self.compact:
-            return tf.cast(hidden[:, 0], tf.float32)
+            read = hidden[:, : self.reads]  # of DeiT also the token that was to imitate a teacher
+            return tf.cast(tf.reshape(read, (-1, self.reads * hidden.shape[-1])), tf.float32)
         hidden = tf.cast(hidden, tf.float32)
         return tf.reduce_sum(self._weights(hidden) * hidden, axis=1)
 

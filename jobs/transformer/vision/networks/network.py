@@ -14,10 +14,17 @@ from jobs.errors import BadInput
 from jobs.transformer.vision.networks.encoder import Transformer
 from jobs.transformer.vision.networks.plan import Plan
 from jobs.transformer.vision.networks.pretext import Convolutional, Masked
+from jobs.transformer.vision.networks.swin import Swin
 
 Array = np.ndarray[Any, Any]
 
-_ENCODERS = {"cct": Transformer, "vit": Transformer, "masked": Masked, "convolutional": Convolutional}
+_ENCODERS = {
+    "cct": Transformer,
+    "vit": Transformer,
+    "swin": Swin,
+    "masked": Masked,
+    "convolutional": Convolutional,
+}
 
 
 class Network(keras.layers.Layer):
@@ -35,7 +42,7 @@ class Network(keras.layers.Layer):
         self.encoder: Any = _ENCODERS[plan.architecture](plan, name="encoder")
         small = keras.initializers.TruncatedNormal(0.0, 0.02)
         self.head = keras.layers.Dense(len(plan.class_names), kernel_initializer=small, name="head")
-        self.head.build((None, plan.width))
+        self.head.build((None, plan.reads * plan.width))
         self.built = True
 
     def groups(self) -> list[list[keras.Variable]]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-Architecture = Literal["cct", "vit", "masked", "convolutional"]
+Architecture = Literal["cct", "vit", "swin", "masked", "convolutional"]
 
 #: Sides of the grid of tokens that a network has by default, at the most.
 GRID = 8
@@ -17,17 +17,23 @@ class Plan:
     """A network, without its weights.
 
     Attributes:
-        architecture: cct, vit, or the encoder of a self-supervised job: masked, convolutional.
+        architecture: cct, vit, swin, or the encoder of a self-supervised job: masked, convolutional.
         shape: of the images, (height, width, channels).
         class_names: by number.
         width: numbers in a token; of a convolutional encoder, in an embedding.
         depth: blocks.
         heads: of the attention.
-        inner: numbers between the two dense layers of a block.
+        inner: numbers between the two dense layers of a block; of swin in the last stage.
         patch: side of a patch, of vit and masked.
         filters: channels of the convolutions, of cct and convolutional.
         mean: of the pixels in [0, 1], taken off, by channel or one for all.
         deviation: what they are divided by then, likewise.
+        special: of vit, tokens before those of the patches.
+        reads: of these, how many the head looks at.
+        epsilon: of the normalisations.
+        depths: of swin, blocks of each stage; the width is that of the last.
+        stage_heads: of swin, heads of each stage.
+        window: of swin, side of a window in tokens.
     """
 
     architecture: Architecture
@@ -41,6 +47,12 @@ class Plan:
     filters: tuple[int, ...] = ()
     mean: tuple[float, ...] = (0.5,)
     deviation: tuple[float, ...] = (0.5,)
+    special: int = 1
+    reads: int = 1
+    epsilon: float = 1e-6
+    depths: tuple[int, ...] = ()
+    stage_heads: tuple[int, ...] = ()
+    window: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -53,7 +65,7 @@ class Plan:
         Raises:
             TypeError: it is of another version.
         """
-        lists = ("shape", "class_names", "filters", "mean", "deviation")
+        lists = ("shape", "class_names", "filters", "mean", "deviation", "depths", "stage_heads")
         fields: dict[str, Any] = {name: tuple(data[name]) for name in lists}
         return cls(**{**data, **fields})
 

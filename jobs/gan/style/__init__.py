@@ -1,0 +1,1 @@
+"""Style transfer: pictures of one set in the look of another."""

@@ -1,0 +1,1 @@
+"""The losses of style transfer, and the trainings that minimise them."""

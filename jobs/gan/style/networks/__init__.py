@@ -1,0 +1,1 @@
+"""The generator, the discriminator, and what they are built of."""
