@@ -12,13 +12,14 @@ from jobs import (
     TrainSelfSupervised,
     TrainSeries,
     TrainStyle,
+    TrainText,
 )
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
 from jobs.datasets.tables.table import Table
 from jobs.local import run_locally
-from jobs.pretrained import models, spans, tiny
+from jobs.pretrained import masked, models, spans, tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
 from jobs.transformer.answering.reading import READING, Reading
@@ -31,6 +32,7 @@ def write_models(home: Path) -> None:
     texts = [f'"{"great " * (n % 5)}film {n}"' if n % 11 else "" for n in range(100)]
     (home / "texts.csv").write_text("\n".join(["id,text", *(f"{n},{text}" for n, text in enumerate(texts))]))
     write_series(home)
+    write_masked(home)
     write_style(home)
     images = np.random.default_rng(0).integers(0, 256, (60, 6, 5, 1), dtype=np.uint8)
     ImageSet(images, np.arange(60) % 2, ("even", "odd")).write(home / "images.npz")
@@ -75,6 +77,14 @@ def write_series(home: Path) -> None:
     Table(("a", "b"), names, starts, offsets, values, step, calendar, "shop").write(home / "shops")
     spec = TrainSeries(dataset="hours", horizon=3, window=8, method="ridge")
     run_locally(spec, home / "series", {"hours": home / "hours.csv"})
+
+
+def write_masked(home: Path) -> None:
+    """A model for masked words, of random weights."""
+    found = masked.load(home / "pretrained", seed=1)
+    masked.export(found, home / "pretrained", home / "masked/artifacts/model", "A card.")
+    spec = TrainText(dataset="descriptions", pretrained="tiny")
+    (home / "masked/spec.json").write_text(json.dumps(spec.to_wire()))
 
 
 def write_style(home: Path) -> None:

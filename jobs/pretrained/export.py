@@ -39,7 +39,7 @@ def export(classifier: Any, source: Path, folder: Path, class_names: Sequence[st
 
 
 def write_folder(
-    folder: Path, source: Path, said: Mapping[str, Any], tensors: dict[str, Array], card: Card
+    folder: Path, source: Path, said: Mapping[str, Any], tensors: dict[str, Array], card: Card | str
 ) -> None:
     """Writes a checkpoint and its model card.
 
@@ -48,7 +48,7 @@ def write_folder(
         source: the folder that the training began with: its config.json and its tokenizer.
         said: what config.json has to say otherwise than the source's; None leaves a field out.
         tensors: of the checkpoint, by name.
-        card: what the model card says.
+        card: what the model card says, or its Markdown.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = json.loads((source / CONFIG).read_text())
@@ -61,7 +61,7 @@ def write_folder(
     for name in TOKENIZER_FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
-    (folder / CARD).write_text(card.text(), encoding="utf-8")
+    (folder / CARD).write_text(card if isinstance(card, str) else card.text(), encoding="utf-8")
 
 
 def tensors_of(model_type: str, classifier: Any) -> dict[str, Array]:

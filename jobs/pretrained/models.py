@@ -74,8 +74,12 @@ def load(folder: Path, classes: int, seed: int = 0, *, as_before: bool = False) 
     return Loaded(family, classifier, of_texts and load_head(family, classifier, weights))
 
 
-def load_encoder(folder: Path) -> tuple[str, Any]:
-    """Reads an encoder without its pooler: its `model_type`, and the KerasHub backbone.
+def load_encoder(folder: Path, *, pooler: bool = False) -> tuple[str, Any]:
+    """Reads an encoder: its `model_type`, and the KerasHub backbone.
+
+    Args:
+        folder: of the checkpoint.
+        pooler: whether its pooler is read, too, if it has one.
 
     Raises:
         BadInput: the folder holds no checkpoint, or one that is not computed here as it says of itself.
@@ -83,7 +87,8 @@ def load_encoder(folder: Path) -> tuple[str, Any]:
     config = config_of(folder)
     family, dropout = str(config["model_type"]), dropouts(config)
     weights = Weights(folder)
-    names = weights.encoder(family, config, pooler=False)
+    pooler = pooler and any(".pooler." in f".{name}" for name in weights.shapes)
+    names = weights.encoder(family, config, pooler=pooler)
     backbone = CLASSIFIERS[family].backbone_cls(**_settings(config, dropout))
     fill_encoder(family, backbone, weights, names)
     _obey(family, backbone, config, dropout)

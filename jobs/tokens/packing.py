@@ -6,6 +6,7 @@ has the digest of text, cut and tokenizer, so that a second job, and an attempt 
 """
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -24,6 +25,8 @@ from jobs.tokens.stream import Shard, Shards
 from jobs.tokens.tokenizer import TextTokenizer
 
 Array = np.ndarray[Any, Any]
+
+logger = logging.getLogger(__name__)
 
 #: Bytes of text in a shard, about: what a kill costs at most.
 SHARD = 16 << 20
@@ -59,6 +62,7 @@ def packed(
         path = context.cached_file(f"shards/{digest}/{number:06d}", packing.making(first, until))
         found.append(Shard.open(path, tokenizer.type))
         context.report(Progress(0, 1, f"tokens, {until / 1e6:.0f} of {corpus.bytes / 1e6:.0f} MB"))
+    logger.info("%d of %d shards of tokens were there", len(found) - packing.made, len(found))
     return Shards(tuple(found), packing.made)
 
 

@@ -15,6 +15,10 @@ Array = np.ndarray[Any, Any]
 class TextTokenizer:
     """Tokens of pieces of text, without the special tokens that begin and end a model's input.
 
+    Attributes:
+        content: of tokenizer.json, without any cutting or padding.
+        fast: the library's tokenizer.
+
     Args:
         content: of tokenizer.json.
 
@@ -25,7 +29,6 @@ class TextTokenizer:
     def __init__(self, content: str) -> None:
         from tokenizers import Tokenizer
 
-        self.content = content
         try:
             self.fast: Any = Tokenizer.from_str(content)
         except Exception as error:  # the library raises nothing narrower
@@ -33,6 +36,7 @@ class TextTokenizer:
         self.fast.no_truncation()
         self.fast.no_padding()
         self.fast.encode_special_tokens = True  # a text that spells one is text
+        self.content = str(self.fast.to_str())
 
     @property
     def size(self) -> int:

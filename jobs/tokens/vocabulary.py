@@ -23,8 +23,9 @@ from jobs.tokens.tokenizer import TextTokenizer
 Vocabulary = Literal["bpe", "bytes", "characters"]
 #: Raised when an equal corpus gives another vocabulary than before.
 _VERSION = 1
-#: Bytes of text from which a vocabulary is made, at most: documents from all over, as many as fit.
-MOST = 256 << 20
+#: Bytes of text from which a vocabulary is made, at most: pieces from all over. What words there are stays
+#: in memory, some 20 bytes for each of theirs.
+MOST = 64 << 20
 #: Characters of the longest token; runs of one character would become words of their own.
 _LONGEST = 32
 #: The name under which a job keeps its vocabulary.

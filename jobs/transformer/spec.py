@@ -17,8 +17,8 @@ from jobs.transformer.uses import (
     ClassifyTexts,
     Column,
     EmbedTexts,
+    Encoder,
     EvaluateClassifier,
-    FineTuned,
     Precision,
     TextEmbeddings,
     TextEvaluation,
@@ -85,8 +85,9 @@ class FineTune(TrainingSpec[FineTuneResult], kind="transformer.finetune"):
         description="the checkpoint to begin with: minilm-l6 (the default), one of a hub (owner/name), a "
         "folder, or an upload",
     )
-    model: FineTuned | None = Field(
-        default=None, description="in place of 'pretrained': an earlier transformer.finetune job"
+    model: Encoder | None = Field(
+        default=None,
+        description="in place of 'pretrained': a transformer.finetune or selfsupervised.text.train job",
     )
     dataset: TextSetName | None = Field(
         default=None, description="a named data set of texts, by default tweets, or a file of your own"

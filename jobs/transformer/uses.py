@@ -13,6 +13,8 @@ from jobs.transformer.judging.figures import Scores
 
 #: A checkpoint that `transformer.finetune` has trained.
 FineTuned = Annotated[JobName, JobField("transformer.finetune")]
+#: One whose encoder will do, whatever head it has.
+Encoder = Annotated[JobName, JobField("transformer.finetune", "selfsupervised.text.train")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 #: Half of a character, which JSON can name, becomes U+FFFD: no text stops the work.
 Text = Annotated[str, BeforeValidator(readable), StringConstraints(max_length=1_000_000)]
@@ -149,6 +151,9 @@ class EmbedTexts(Asking[TextEmbeddings], kind="transformer.embed"):
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 
+    model: Encoder | None = Field(
+        default=None, description="a finished transformer.finetune or selfsupervised.text.train job"
+    )
     texts: Texts = Field(default=(), description="in place of 'dataset': the texts themselves")
     normalize: bool = Field(default=True, description="whether every embedding gets length 1")
     checkpoint_seconds: float = Field(

@@ -23,7 +23,9 @@ from jobs import (
     EvaluateClassifier,
     EvaluateGan,
     EvaluateImageClassifier,
+    EvaluateText,
     FillSeries,
+    FillText,
     ForecastSeries,
     GenerateImages,
     GenerateTexts,
@@ -61,6 +63,8 @@ SPECS: tuple[Any, ...] = (
     ClassifyImages(model="vision", dataset="images", precision="float32"),
     EvaluateImageClassifier(model="vision", dataset="images", precision="float32"),
     FillSeries(dataset="hours"),
+    FillText(model="masked", texts=("a [MASK] film", "", "[MASK] [MASK]"), output="csv", precision="float32"),
+    EvaluateText(model="masked", dataset="descriptions", max_length=16, rows=8, precision="float32"),
     ForecastSeries(model="series", dataset="hours", origins=2),
     GenerateImages(model="gan", count=5, truncation=1.0, interpolate=2),
     GenerateImages(model="gan", count=3, label="odd", seed=7),
@@ -102,7 +106,7 @@ def running(
         client = built.client()
         for name, path in data(home).items():
             client.datasets.upload(name, path)
-        for name in ("answerer", "classifier", "encoder", "gan", "series", "style", "vision"):
+        for name in ("answerer", "classifier", "encoder", "gan", "masked", "series", "style", "vision"):
             adopt(client, name, home / name)
         built.scheduler()
         built.worker()

@@ -21,6 +21,7 @@ from jobs import (
     EmbedTexts,
     EncodeImages,
     FillSeries,
+    FillText,
     ForecastSeries,
     GenerateImages,
     GenerateTexts,
@@ -53,6 +54,9 @@ SPECS: dict[str, Any] = {
     "embed": EmbedTexts(model="classifier", dataset="texts", **TEXT),
     "encode": EncodeImages(model="encoder", dataset="images"),
     "fill": FillSeries(dataset="shops"),
+    "fill masked words": FillText(
+        model="masked", texts=tuple(f"word {n} {'[MASK] ' * (n % 4)}" for n in range(90)), top=2, **TEXT
+    ),
     "forecast": ForecastSeries(model="series", dataset="shops", origins=3),
     "forecast to Parquet": ForecastSeries(model="series", dataset="shops", output="parquet"),
     "answer prompts": GenerateTexts(
@@ -131,7 +135,7 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Pat
         assert count == parts if parts != "auto" else 2 < count < 8
 
 
-NAMES = ["answer", "classify", "classify images", "embed", "encode", "fill", "forecast"]
+NAMES = ["answer", "classify", "classify images", "embed", "encode", "fill", "fill masked words", "forecast"]
 
 
 @pytest.mark.parametrize("name", NAMES)

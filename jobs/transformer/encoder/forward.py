@@ -40,15 +40,52 @@ def logits_of(
         seed: int32 or int64 (2,), another one in each step: draws the dropout. None leaves dropout out.
         precision: one of `PRECISIONS`.
     """
-    backbone, kind = classifier.backbone, PRECISIONS[precision]
+    tokens, batch = _encoded(
+        classifier.backbone, family, token_ids, lengths, seed, precision, first_only=True
+    )
+    return _head(family, classifier, tf.cast(tokens, tf.float32), batch)
+
+
+def states_of(
+    backbone: Any,
+    family: str,
+    token_ids: tf.Tensor,
+    lengths: tf.Tensor,
+    *,
+    seed: tf.Tensor | None = None,
+    precision: str = "float32",
+) -> tf.Tensor:
+    """The last hidden states of all tokens, (batch * length, hidden), in the type of the activations.
+
+    Args:
+        backbone: a KerasHub backbone of one of the families.
+        family: its `model_type`.
+        token_ids: as in `logits_of`.
+        lengths: as in `logits_of`.
+        seed: as in `logits_of`.
+        precision: one of `PRECISIONS`.
+    """
+    return _encoded(backbone, family, token_ids, lengths, seed, precision, first_only=False)[0]
+
+
+def _encoded(
+    backbone: Any,
+    family: str,
+    token_ids: tf.Tensor,
+    lengths: tf.Tensor,
+    seed: tf.Tensor | None,
+    precision: str,
+    first_only: bool,
+) -> tuple[tf.Tensor, block.Batch]:
+    """What the last block makes of all tokens, or of the first ones only, (rows, hidden)."""
     blocks = list(_blocks(family, backbone))
     masks = None if seed is None else iter(keys(seed, 3 * len(blocks) + 3))
     size, length = tf.unstack(tf.shape(token_ids))
-    batch = block.Batch(lengths, size, length, kind, masks)
+    batch = block.Batch(lengths, size, length, PRECISIONS[precision], masks)
     tokens = _embeddings(family, backbone, token_ids, batch)
     for number, layer in enumerate(blocks):
-        tokens = block.forward(layer, tokens, batch, first_only=number == len(blocks) - 1)
-    return _head(family, classifier, tf.cast(tokens, tf.float32), batch)
+        tokens = block.forward(layer, tokens, batch, first_only and number == len(blocks) - 1)
+    return tokens, batch
 
 
 def span_logits_of(

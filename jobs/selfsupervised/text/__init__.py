@@ -1,0 +1,1 @@
+"""Text without labels: encoders that learn by filling in masked words."""
