@@ -14,6 +14,9 @@ from jobs.datasets.tables.named import TABLES
 from jobs.datasets.tables.table import Table
 from jobs.datasets.texts import TEXT_SETS
 
+#: Names that come with Triptych, of what is listed.
+NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES, *CORPORA, *QUESTION_SETS)
+
 
 @dataclass(frozen=True)
 class DataSetInfo:

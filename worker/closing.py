@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from jobs.context import Progress
 from jobs.spec import JobResult
-from scheduler.errors import UnknownJob
+from scheduler.errors import StoreRefused, UnknownJob, Unreachable
 from scheduler.greetings import uses_card
 from scheduler.keys import JobKeys
 from scheduler.report import store_report
@@ -45,9 +45,19 @@ class Closing:
         self._job_id, self._attempt = assignment.job_id, assignment.attempt
         self._keys = JobKeys(assignment.job_id)
         self._kind = assignment.spec["kind"]
-        self._is_part = assignment.part is not None
+        self._is_part, self._is_divided = assignment.part is not None, assignment.division is not None
         self._reuses_runner = reuses_runner
         self._began = time.monotonic()
+
+    def drop_shards(self) -> None:
+        """See `WorkerContext.drop_shards`."""
+        if self._is_part:
+            return  # the whole is made of them
+        folders = [self._keys.shards, *([self._keys.parts] if self._is_divided else [])]
+        with suppress(Unreachable, StoreRefused):
+            for folder in folders:
+                found = [item.key for item in self._store.under(folder) if "/shards/" in item.key]
+                self._store.delete_all(found)
 
     def say(
         self,

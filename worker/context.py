@@ -19,7 +19,7 @@ from jobs.context import Progress, StopReason, T
 from jobs.datasets.images import ImageSet
 from jobs.datasets.tables.table import Table
 from jobs.spec import JobResult, JobSpec
-from scheduler.errors import StoreRefused, UnknownArtifact, Unreachable
+from scheduler.errors import UnknownArtifact
 from scheduler.keys import JobKeys
 from worker.cache import CachedFiles, cached
 from worker.checkpoints import StoredCheckpoints
@@ -206,12 +206,7 @@ class WorkerContext:
 
     def cached_file(self, name: str, make: Callable[[Path], None]) -> Path:
         """See `JobContext.cached_file`."""
-
-        def made(path: Path) -> None:
-            self.made_something = True
-            make(path)
-
-        return self._cached_files.get(name, made)
+        return self._cached_files.get(name, lambda path: self._made(lambda: make(path)))
 
     def in_memory(self, digest: str, load: Callable[[], tuple[T, int]]) -> T:
         """See `JobContext.in_memory`."""
@@ -260,13 +255,7 @@ class WorkerContext:
 
     def drop_shards(self) -> None:
         """Removes the pieces of the result, now that there is a whole one. What is left does no harm."""
-        if self._assignment.part is not None:
-            return  # the whole is made of them
-        folders = [self._keys.shards, *([self._keys.parts] if self._assignment.division else [])]
-        with suppress(Unreachable, StoreRefused):
-            for folder in folders:
-                found = [item.key for item in self._store.under(folder) if "/shards/" in item.key]
-                self._store.delete_all(found)
+        self._closing.drop_shards()
 
     def flush(self) -> None:
         """Waits until everything saved so far is in the store, metrics.jsonl included."""
@@ -306,6 +295,6 @@ class WorkerContext:
                     self._lost = not self._records.report(job_id, attempt, newest)
                     sent = newest
 
-    def _made(self, make: Callable[[], bytes]) -> bytes:
+    def _made(self, make: Callable[[], T]) -> T:
         self.made_something = True
         return make()
