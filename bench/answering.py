@@ -23,7 +23,7 @@ from jobs import AnswerQuestions, TrainAnswering
 from jobs.local import LocalContext, run_locally
 
 SEEDS = (0, 1, 2)
-EPOCHS, LEARNING_RATE, BATCH = 8, 1e-4, 16
+EPOCHS, LEARNING_RATE, BATCH = 5, 2e-4, 16
 
 
 def spec_of(seed: int) -> TrainAnswering:
