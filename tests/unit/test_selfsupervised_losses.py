@@ -10,7 +10,7 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from jobs.selfsupervised import probes
+from jobs import probes
 from jobs.selfsupervised.methods import losses
 from jobs.selfsupervised.methods.masked import cut
 from jobs.selfsupervised.networks.augmentations import Views

@@ -45,7 +45,7 @@ def build_discriminator(
         )(hidden)
         if number:
             hidden = InstanceNormalization(dtype=dtype, name=f"norm_{number}")(hidden)
-        hidden = keras.layers.LeakyReLU(LEAK, dtype=dtype, name=f"leak_{number}")(hidden)
+        hidden = keras.layers.Activation(_leaky, dtype=dtype, name=f"leak_{number}")(hidden)
     logits = keras.layers.Conv2D(
         1,
         KERNEL,
@@ -56,3 +56,8 @@ def build_discriminator(
     )(hidden)
     logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
     return keras.Model(images, logits, name="discriminator")
+
+
+def _leaky(values: Any) -> Any:
+    # TensorFlow's operation of that name makes its rewriter of graphs fail, with a line in every log.
+    return keras.ops.maximum(values, LEAK * values)
