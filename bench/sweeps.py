@@ -3,7 +3,7 @@
     python -m bench.sweeps [known] [finetune] [asking]
 
 `known`: 40 trials of a known function through the queue, one after the other, beside Optuna's own loop with
-the same seed: the best value of both, and the seconds of a trial beside those of a job alone. `finetune`: 8
+the same seed: the best value of both, and the seconds of a trial beside those of a job alone. `finetune`: 40
 trials of `transformer.finetune` of the model `tiny` likewise; Optuna's loop trains in this process.
 `asking`: milliseconds to ask for the 10th, 100th and 1,000th trial, beside Optuna's own.
 """
@@ -34,7 +34,7 @@ from scheduler.sweeps.sweep import SweepSpec
 from scheduler.sweeps.sweeps import sweep_spec
 
 SEED = 11
-TRIALS, TUNED = 40, 8
+TRIALS, TUNED = 40, 40
 BOWL = {"x": uniform(-10, 10), "y": uniform(-10, 10)}
 TUNING = {"learning_rate": log_uniform(1e-5, 1e-2)}
 TEXTS = ("good", "bad", "fine", "poor", "great", "awful", "nice", "ugly") * 6

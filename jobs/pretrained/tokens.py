@@ -33,6 +33,9 @@ class Tokenizer:
         as_before: whether it is for a training by the first rules (`training.passes.RULES`), which keeps the
             beginning of a text, whatever tokenizer_config.json says.
 
+    Attributes:
+        positions: tokens that the model has places for; none may be added past them, not even padding.
+
     Raises:
         BadInput: the folder has no tokenizer, or one without a token for padding, or one that says what is
             not computed here, or the model has fewer positions than `max_length`.
@@ -45,10 +48,10 @@ class Tokenizer:
 
         self.max_length = max_length
         self._name = folder.name
-        self.vocabulary = 2**31
+        self.vocabulary = self.positions = 2**31 - 1
         if (folder / CONFIG).is_file():  # a tokenizer may lie in a folder of its own
             config = config_of(folder)
-            _check_positions(config, folder, max_length)
+            self.positions = _positions(config, folder, max_length)
             self.vocabulary = int(config["vocab_size"])
         if (folder / TOKENIZER_CONFIG).is_file():
             check(read(folder, TOKENIZER_CONFIG), folder, TOKENIZER_CONFIG)
@@ -145,10 +148,11 @@ class Tokenizer:
             return arrays["tokens"], arrays["lengths"]
 
 
-def _check_positions(config: Mapping[str, Any], folder: Path, max_length: int) -> None:
-    positions = config["max_position_embeddings"] - FAMILIES[config["model_type"]].reserved
+def _positions(config: Mapping[str, Any], folder: Path, max_length: int) -> int:
+    positions = int(config["max_position_embeddings"]) - FAMILIES[config["model_type"]].reserved
     if max_length > positions:
         raise BadInput(
             f"max_length is {max_length}, and {folder.name} reads {positions} tokens at most; choose "
             f"max_length={positions} or less"
         )
+    return positions

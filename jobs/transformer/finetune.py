@@ -55,7 +55,14 @@ def run(spec: FineTune, context: JobContext) -> FineTuneResult:
     passes = start.passes(len(parts.train), batch_size)
     weights = class_weights(spec.class_weights, data.labels[parts.train], len(data.class_names))
     model = FineTuning(
-        spec, loaded, tokens, tokenizer.pad, weights, spec.epochs * passes.steps, by_batch=start.rules < 2
+        spec,
+        loaded,
+        tokens,
+        tokenizer.pad,
+        weights,
+        spec.epochs * passes.steps,
+        positions=tokenizer.positions,
+        by_batch=start.rules < 2,
     )
 
     def scores(rows: Array) -> tuple[Scores, Array]:

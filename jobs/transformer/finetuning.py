@@ -24,6 +24,7 @@ class FineTuning(Tuner):
         pad: the token that fills short texts up.
         weights: of each class in the loss, float32 (classes,), 1 in the mean over all rows.
         steps: of the whole training.
+        positions: tokens that the model has places for, where the padding of a batch ends at the latest.
         by_batch: whether the loss of a batch is divided by the sum of its own weights, so that a batch of
             one class does not notice them; as trainings by the first rules have it (`training.passes`).
     """
@@ -37,6 +38,7 @@ class FineTuning(Tuner):
         weights: Array,
         steps: int,
         *,
+        positions: int = 2**31 - 1,
         by_batch: bool = False,
     ) -> None:
         classifier = loaded.classifier
@@ -51,7 +53,7 @@ class FineTuning(Tuner):
         )
         self._tokens = tf.constant(np.append(tokens, np.int32(pad)))
         self._class_weights = tf.constant(weights)
-        self._by_batch = by_batch
+        self._positions, self._by_batch = positions, by_batch
 
     def one_step(self, batch: Batch, step: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """One update of the weights.
@@ -84,7 +86,7 @@ class FineTuning(Tuner):
             lengths: int32 (batch,).
             seed: int64 (2,), draws the dropout; None for none.
         """
-        places = tf.range(width_of(tf.reduce_max(lengths)))[tf.newaxis, :]
+        places = tf.range(tf.minimum(width_of(tf.reduce_max(lengths)), self._positions))[tf.newaxis, :]
         there = places < lengths[:, tf.newaxis]  # (batch, width)
         among = tf.where(there, starts[:, tf.newaxis] + places, tf.size(self._tokens) - 1)
         tokens = tf.gather(self._tokens, among)

@@ -5,9 +5,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
-from jobs import FineTune
+from jobs import ClassifyTexts, FineTune
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
 from jobs.pretrained.models import load
@@ -111,6 +111,22 @@ def test_a_training_that_was_stopped_ends_the_same(tmp_path, context_that_stops)
     with pytest.raises(Stopped):
         run_locally(spec, tmp_path / "stopped", context=context_that_stops(4))
     assert run_locally(spec, tmp_path / "stopped").state_sha256 == whole.state_sha256
+
+
+def test_texts_may_fill_all_places_that_a_model_has(checkpoint, tmp_path):
+    places = 13  # no multiple of what widths of batches are rounded up to
+    tensors = load_file(checkpoint / "model.safetensors")
+    name = "embeddings.position_embeddings.weight"
+    tensors[name] = tensors[name][:places].copy()
+    save_file(tensors, checkpoint / "model.safetensors", {"format": "pt"})
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "max_position_embeddings": places}))
+    spec = spec_of(pretrained=str(checkpoint), max_length=places, texts=tuple(f"{n:010}" for n in range(40)))
+    assert run_locally(spec, tmp_path / "job").steps == 8
+    texts = ("a long text that fills every place there is", "a")
+    for engine in ("tensorflow", "openvino"):
+        asked = ClassifyTexts(model="job", texts=texts, max_length=places, engine=engine)
+        assert run_locally(asked, tmp_path / engine).rows == 2
 
 
 def test_frozen_layers_stay_as_they_are(checkpoint, tmp_path):

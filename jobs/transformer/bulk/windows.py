@@ -99,7 +99,7 @@ def _window(first: int, block: list[Row], tokenizer: Tokenizer, batch_size: int)
     tokens, lengths, cut = tokenizer.encoded([text for text in texts if text is not None])
     for number in numbers[cut]:
         remarks[number] = f"{remarks[number]}, {CUT}" if remarks[number] else CUT
-    found = padded_batches(tokens, lengths, tokenizer.pad, batch_size)
+    found = padded_batches(tokens, lengths, tokenizer.pad, batch_size, tokenizer.positions)
     batches = [(numbers[chosen], *batch) for chosen, batch in found]
     shown = [text and text[:SHOWN] for text in texts]
     return Window(first, shown, remarks, batches)

@@ -48,7 +48,7 @@ def width_of(longest: Any) -> Any:
 
 
 def padded_batches(
-    tokens: Array, lengths: Array, pad: int, batch_size: int
+    tokens: Array, lengths: Array, pad: int, batch_size: int, most: int = 2**31 - 1
 ) -> Iterator[tuple[Array, tuple[Array, Array]]]:
     """All texts as batches by length, the longest first, so that the last ones to be computed are short.
 
@@ -57,13 +57,14 @@ def padded_batches(
         lengths: of each text, int32 (texts,).
         pad: what fills the short ones up.
         batch_size: texts in a batch.
+        most: tokens that the model has places for, where the padding ends at the latest.
 
     Yields:
         Numbers of texts (batch,), and their tokens int32 (batch, width) and lengths int32 (batch,).
     """
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
     for chosen in batches_of(lengths, batch_size):
-        places = np.arange(width_of(int(lengths[chosen].max())))
+        places = np.arange(min(width_of(int(lengths[chosen].max())), most))
         inside = places < lengths[chosen, np.newaxis]  # (batch, width)
         padded = np.full(inside.shape, pad, np.int32)
         padded[inside] = tokens[(starts[chosen, np.newaxis] + places)[inside]]
