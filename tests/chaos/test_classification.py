@@ -55,7 +55,7 @@ def test_a_classification_killed_on_the_way_has_every_row_once_and_the_same_byte
     lines = (f"{number},{'' if number % 100 == 7 else f'text number {number}'}" for number in range(ROWS))
     texts.write_text("\n".join(("id,text", *lines)) + "\n")
     job_of = ClassifyTexts(
-        pretrained=str(model), dataset="numbered", max_length=24, batch_size=4, checkpoint_seconds=0.2
+        pretrained=str(model), dataset="numbered", max_length=24, batch_size=1, checkpoint_seconds=0.2
     )
     with cluster(
         redis_settings, store_settings, tmp_path, TRIPTYCH_WARM_RUNNERS="0", TRIPTYCH_THREADS="1"
