@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from inspect import getmembers, isclass
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ AnySpec = JobSpec[Any]
 
 #: What names or finds everything, so that everything would depend on everything through it.
 _OF_ALL = frozenset({"jobs", "jobs.catalog"})
+#: Python's parser counts its depth for all threads together, and fails where one interrupts another:
+#: https://github.com/python/cpython/issues/106905.
+_PARSING = Lock()
 
 
 @cache
@@ -222,7 +226,7 @@ def _file_of(module: str, roots: Mapping[str, Path]) -> Path | None:
 def _imported(module: str, path: Path) -> Iterator[str]:
     """What may be modules among the names that a file imports, wherever in it."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -230,3 +234,8 @@ def _imported(module: str, path: Path) -> Iterator[str]:
             source = ".".join([*around, *([node.module] if node.module else [])])
             yield source
             yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _parsed(path: Path) -> ast.Module:
+    with _PARSING:
+        return ast.parse(path.read_bytes())

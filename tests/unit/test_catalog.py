@@ -1,6 +1,9 @@
+import gc
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -111,6 +114,22 @@ def test_the_digest_of_a_kind_changes_with_what_it_imports(tmp_path: Path) -> No
     assert digest() == before
     (package / "far.py").write_text('"""Something."""\n')
     assert digest() != before
+
+
+def test_threads_find_the_modules_of_a_kind_side_by_side() -> None:
+    def yields(phase: str, found: dict[str, int]) -> None:
+        time.sleep(0)  # in a collection, anywhere in a parser: another thread has its turn
+
+    before = gc.get_threshold()
+    gc.callbacks.append(yields)
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(catalog.modules_of, ["gan.generate"] * 16))
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(yields)
+    assert all(each == found[0] for each in found)
 
 
 def test_a_client_imports_nothing_heavy() -> None:
