@@ -42,10 +42,6 @@ class Tokenizer:
     """
 
     def __init__(self, folder: Path, max_length: int, *, as_before: bool = False) -> None:
-        # It would say that it found no PyTorch, which tokenizers do not need.
-        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-        from transformers import AutoTokenizer
-
         self.max_length = max_length
         self._name = folder.name
         self.vocabulary = self.positions = 2**31 - 1
@@ -55,17 +51,8 @@ class Tokenizer:
             self.vocabulary = int(config["vocab_size"])
         if (folder / TOKENIZER_CONFIG).is_file():
             check(read(folder, TOKENIZER_CONFIG), folder, TOKENIZER_CONFIG)
-        try:
-            self.hugging_face: Any = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-            self._fast = self.hugging_face.backend_tokenizer
-        except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise BadInput(
-                f"{folder.name} has no tokenizer that can be read ({reason}); save one beside the model with "
-                "tokenizer.save_pretrained(folder)"
-            ) from error
+        self.hugging_face = hugging_face_tokenizer(folder)
+        self._fast = self.hugging_face.backend_tokenizer
         if self.hugging_face.pad_token_id is None:
             raise BadInput(
                 f"the tokenizer of {folder.name} has no pad token; give it one and save it again: "
@@ -146,6 +133,28 @@ class Tokenizer:
         content = context.cached(f"tokens/{digest[:32]}-{self.digest[:32]}", make)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return arrays["tokens"], arrays["lengths"]
+
+
+def hugging_face_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint, as transformers reads it: one with a fast backend.
+
+    Raises:
+        BadInput: the folder has none that can be read.
+    """
+    # It would say that it found no PyTorch, which tokenizers do not need.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    from transformers import AutoTokenizer
+
+    try:
+        found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        found.backend_tokenizer  # noqa: B018 - slow ones have none
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BadInput(
+            f"{folder.name} has no tokenizer that can be read ({reason}); save one beside the model with "
+            "tokenizer.save_pretrained(folder)"
+        ) from error
+    return found
 
 
 def _positions(config: Mapping[str, Any], folder: Path, max_length: int) -> int:

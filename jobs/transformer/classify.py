@@ -8,8 +8,9 @@ from jobs.context import JobContext
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece, together
 from jobs.pretrained.tokens import Array
 from jobs.transformer import predictions
-from jobs.transformer.asked import Rows, class_names_of, cuts_of, model_folder
+from jobs.transformer.asked import class_names_of, cuts_of, model_folder
 from jobs.transformer.asking import classifier
+from jobs.transformer.bulk.asked import Rows
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk
 from jobs.transformer.bulk.tables import assemble, counts_of

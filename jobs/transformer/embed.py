@@ -13,8 +13,9 @@ from jobs.context import JobContext
 from jobs.datasets.images import EPOCH
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.pretrained.tokens import Array
-from jobs.transformer.asked import Rows, cuts_of
+from jobs.transformer.asked import cuts_of
 from jobs.transformer.asking import embedder
+from jobs.transformer.bulk.asked import Rows
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk
 from jobs.transformer.bulk.windows import Window, ahead, computed, windows

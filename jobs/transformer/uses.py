@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
 from jobs.names import JobField, JobName, PretrainedName, TextSetName
-from jobs.spec import JobResult, JobSpec, ResultT
+from jobs.pretrained.one_model import OfOneModel
+from jobs.spec import JobResult, ResultT
 from jobs.transformer.judging.figures import Scores
 
 #: A checkpoint that `transformer.finetune` has trained.
@@ -62,7 +63,7 @@ class TextEmbeddings(JobResult):
     )
 
 
-class Asking(JobSpec[ResultT], Generic[ResultT]):
+class Asking(OfOneModel[ResultT], Generic[ResultT]):
     """What all uses of a model have in common: which model, and which texts."""
 
     model: FineTuned | None = Field(default=None, description="a finished transformer.finetune job")
@@ -79,15 +80,6 @@ class Asking(JobSpec[ResultT], Generic[ResultT]):
     precision: Precision = Field(
         default="auto", description="auto = bfloat16 where the processor calculates with it"
     )
-
-    @model_validator(mode="after")
-    def _one_model(self) -> Self:
-        if (self.model is None) == (self.pretrained is None):
-            given = "neither" if self.model is None else "both"
-            raise InvalidSpec(
-                f"{self.kind}: give one of the fields 'model' and 'pretrained', received {given}"
-            )
-        return self
 
     def columns(self) -> Iterator[tuple[str, str, str]]:
         """See `JobSpec.columns`."""

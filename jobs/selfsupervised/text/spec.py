@@ -9,7 +9,8 @@ from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
 from jobs.extending.specs import TrainingSpec
 from jobs.names import CorpusName, JobField, JobName, PretrainedName, TextSetName
-from jobs.spec import Frozen, JobResult, JobSpec
+from jobs.pretrained.one_model import OfOneModel
+from jobs.spec import Frozen, JobResult
 
 __all__ = [
     "SMALLEST",
@@ -187,7 +188,7 @@ class TrainText(TrainingSpec[TextTraining], kind="selfsupervised.text.train"):
         return "the learning rate rises and falls over all steps (one cycle)"
 
 
-class FillText(JobSpec[FilledText], kind="selfsupervised.text.fill"):
+class FillText(OfOneModel[FilledText], kind="selfsupervised.text.fill"):
     """Fills in the masked words of texts: the most probable ones, of a spec or of a file of any size."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "pyarrow", "jobs.selfsupervised.text.fill")
@@ -224,8 +225,7 @@ class FillText(JobSpec[FilledText], kind="selfsupervised.text.fill"):
     )
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        one_model(self)
+    def _one_source(self) -> Self:
         if bool(self.texts) == (self.dataset is not None):
             received = "both" if self.texts else "neither"
             raise InvalidSpec(
@@ -239,7 +239,7 @@ class FillText(JobSpec[FilledText], kind="selfsupervised.text.fill"):
             yield "text_column", self.dataset, self.text_column
 
 
-class EvaluateText(JobSpec[TextScores], kind="selfsupervised.text.evaluate"):
+class EvaluateText(OfOneModel[TextScores], kind="selfsupervised.text.evaluate"):
     """Measures how well a model tells hidden words, beside the simplest methods."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.text.evaluate")
@@ -265,22 +265,10 @@ class EvaluateText(JobSpec[TextScores], kind="selfsupervised.text.evaluate"):
     )
 
     @model_validator(mode="after")
-    def _one_model(self) -> Self:
-        one_model(self)
+    def _has_texts(self) -> Self:
         if self.dataset is None and self.model is None:
             raise InvalidSpec(f"{self.kind}: field 'dataset' is required with 'pretrained'")
         return self
-
-
-def one_model(spec: FillText | EvaluateText) -> None:
-    """Refuses a spec that names no model, or two.
-
-    Raises:
-        InvalidSpec: it does.
-    """
-    if (spec.model is None) == (spec.pretrained is None):
-        given = "neither" if spec.model is None else "both"
-        raise InvalidSpec(f"{spec.kind}: give one of the fields 'model' and 'pretrained', received {given}")
 
 
 def _smallest(**fields: Any) -> TrainText:

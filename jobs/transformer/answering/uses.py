@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
 from jobs.names import JobField, JobName, PretrainedName, QuestionSetName, TextSetName
-from jobs.spec import JobResult, JobSpec, ResultT
+from jobs.pretrained.one_model import OfOneModel
+from jobs.spec import JobResult, ResultT
 from jobs.transformer.answering.scoring.figures import AnswerScores
 
 #: A checkpoint that `transformer.answering.train` has trained.
@@ -54,7 +55,7 @@ class AnsweringEvaluation(JobResult):
     )
 
 
-class Asking(JobSpec[ResultT], Generic[ResultT]):
+class Asking(OfOneModel[ResultT], Generic[ResultT]):
     """What all uses of a model have in common: which model, and how documents are read."""
 
     model: Trained | None = Field(default=None, description="a finished transformer.answering.train job")
@@ -97,15 +98,6 @@ class Asking(JobSpec[ResultT], Generic[ResultT]):
     precision: Precision = Field(
         default="auto", description="auto = bfloat16 where the processor calculates with it"
     )
-
-    @model_validator(mode="after")
-    def _one_model(self) -> Self:
-        if (self.model is None) == (self.pretrained is None):
-            given = "neither" if self.model is None else "both"
-            raise InvalidSpec(
-                f"{self.kind}: give one of the fields 'model' and 'pretrained', received {given}"
-            )
-        return self
 
 
 class AnswerQuestions(Asking[Answers], kind="transformer.answering.answer"):

@@ -1,16 +1,15 @@
 """From texts to the tokens of a decoder, and back."""
 
 import json
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jobs.errors import BadInput
 from jobs.pretrained.files import GENERATION_CONFIG, TOKENIZER
+from jobs.pretrained.tokens import hugging_face_tokenizer
 from jobs.transformer.decoder.folders import config_of
 from jobs.transformer.decoder.layout import Array
 
@@ -26,22 +25,9 @@ class Texts:
     """
 
     def __init__(self, folder: Path) -> None:
-        # It would say that it found no PyTorch, which tokenizers do not need.
-        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-        from transformers import AutoTokenizer
-
         self._folder = folder
-        try:
-            self.hugging_face: Any = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-            self._fast = self.hugging_face.backend_tokenizer
-        except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise BadInput(
-                f"{folder.name} has no tokenizer that can be read ({reason}); save one beside the model with "
-                "tokenizer.save_pretrained(folder)"
-            ) from error
+        self.hugging_face = hugging_face_tokenizer(folder)
+        self._fast = self.hugging_face.backend_tokenizer
         self._fast.no_truncation()
         self._fast.no_padding()
 

@@ -76,13 +76,14 @@ def _encoded(
     seed: tf.Tensor | None,
     precision: str,
     first_only: bool,
+    seconds: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, block.Batch]:
     """What the last block makes of all tokens, or of the first ones only, (rows, hidden)."""
     blocks = list(_blocks(family, backbone))
     masks = None if seed is None else iter(keys(seed, 3 * len(blocks) + 3))
     size, length = tf.unstack(tf.shape(token_ids))
     batch = block.Batch(lengths, size, length, PRECISIONS[precision], masks)
-    tokens = _embeddings(family, backbone, token_ids, batch)
+    tokens = _embeddings(family, backbone, token_ids, batch, seconds)
     for number, layer in enumerate(blocks):
         tokens = block.forward(layer, tokens, batch, first_only and number == len(blocks) - 1)
     return tokens, batch
@@ -116,17 +117,12 @@ def span_logits_of(
         seed: int32 or int64 (2,), another one in each step: draws the dropout. None leaves dropout out.
         precision: one of `PRECISIONS`.
     """
-    kind = PRECISIONS[precision]
-    blocks = list(_blocks(family, backbone))
-    masks = None if seed is None else iter(keys(seed, 3 * len(blocks) + 2))
-    size, length = tf.unstack(tf.shape(token_ids))
-    batch = block.Batch(lengths, size, length, kind, masks)
-    tokens = _embeddings(family, backbone, token_ids, batch, seconds)
-    for layer in blocks:
-        tokens = block.forward(layer, tokens, batch, first_only=False)
+    tokens, batch = _encoded(
+        backbone, family, token_ids, lengths, seed, precision, first_only=False, seconds=seconds
+    )
     hidden = _dropped(tf.cast(tokens, tf.float32), batch, rate)
     logits = tf.matmul(hidden, head.kernel.value) + head.bias.value
-    return tf.reshape(logits, (size, length, 2))
+    return tf.reshape(logits, (batch.size, batch.length, 2))
 
 
 def _blocks(family: str, backbone: Any) -> Iterator[Any]:

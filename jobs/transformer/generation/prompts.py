@@ -1,16 +1,15 @@
 """The prompts of a job: its rows, the windows they are cut into, and the tokens of each."""
 
-import csv
 from collections.abc import Iterator
 from itertools import accumulate, islice
 
 from jobs.context import JobContext
-from jobs.datasets import texts as text_sets
 from jobs.datasets.readable import REPLACEMENT
-from jobs.datasets.rows import HALVED, Row, rows
+from jobs.datasets.rows import HALVED, Row
 from jobs.dividing.parts import Part
 from jobs.errors import BadInput
 from jobs.pretrained.tokens import CHARACTERS_PER_TOKEN
+from jobs.transformer.bulk.asked import Rows
 from jobs.transformer.decoder.generating import Generator, Request
 from jobs.transformer.decoder.layout import Array
 from jobs.transformer.generation.uses import GenerateTexts
@@ -19,41 +18,25 @@ from jobs.transformer.generation.uses import GenerateTexts
 BATCHES = 4
 
 
-class Prompts:
-    """All prompts of a job: the texts of its spec, or a file's.
-
-    Args:
-        spec: of the job.
-        context: has the data set.
-        part: the rows up to its end are all there is.
+class Prompts(Rows):
+    """All prompts of a job: see `Rows`.
 
     Attributes:
-        first: the row to begin with.
-        end: the row after the last one, to tell how far the job is.
+        count: all prompts, those of other parts included.
         window: rows that are read together.
-
-    Raises:
-        BadInput: the data set cannot be loaded here, or cannot be read.
     """
 
+    name = "prompts"
+
     def __init__(self, spec: GenerateTexts, context: JobContext, part: Part | None = None) -> None:
-        self._spec = spec
-        self._path = text_sets.file_of(spec.dataset, context) if spec.dataset is not None else None
-        self._part = part
-        self.count = self._counted()
-        self.first = part.first if part else 0
-        self.end = part.end if part else self.count
+        super().__init__(spec, context, part)
+        self.count = self.counted() if part else self.end
         self.window = max(1, BATCHES * spec.batch_size // spec.answers)
 
-    def __iter__(self) -> Iterator[Row]:
-        """All rows from the very first on."""
-        found = (
-            map(_of_spec, self._spec.texts)
-            if self._path is None
-            else rows(self._path, self._spec.text_column, self._spec.dataset)
-        )
-        # Without a part to the very end, wherever that is: the count is of another reader of CSV.
-        return islice(found, self._part.end) if self._part else found
+    @staticmethod
+    def row_of_spec(text: str) -> Row:
+        """White space may be a prompt of its own here; nothing at all is none."""
+        return Row(text, HALVED if REPLACEMENT in text else "") if text else Row(None, "empty")
 
     def windows(self, first: int = 0) -> Iterator[list[Row]]:
         """The rows in lists, from a row on that begins one."""
@@ -64,28 +47,6 @@ class Prompts:
     def ends(self) -> list[int]:
         """The row after each window, found by reading alone."""
         return list(accumulate(len(block) for block in self.windows()))
-
-    def _counted(self) -> int:
-        if self._path is None:
-            return len(self._spec.texts)
-        try:
-            return text_sets.count_of(self._path)
-        except (OSError, ValueError, csv.Error) as error:
-            raise BadInput(f"{self._spec.dataset!r} cannot be read: {error}") from error
-
-    def no_text(self, count: int) -> BadInput:
-        """What to say if none of so many rows has a text."""
-        if self._path is None:
-            return BadInput(f"none of the {count} prompts has a letter in it; give at least one that has")
-        return BadInput(
-            f"{self._spec.dataset!r} has {count} rows, and none has a text in its column "
-            f"{self._spec.text_column!r}; name the column that has with text_column"
-        )
-
-
-def _of_spec(text: str) -> Row:
-    """White space may be a prompt of its own here; nothing at all is none."""
-    return Row(text, HALVED if REPLACEMENT in text else "") if text else Row(None, "empty")
 
 
 class Reader:

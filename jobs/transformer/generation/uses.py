@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
 from jobs.names import JobField, JobName, PretrainedName, TextSetName
-from jobs.spec import JobResult, JobSpec, ResultT
+from jobs.pretrained.one_model import OfOneModel
+from jobs.spec import JobResult, ResultT
 
 Trained = Annotated[JobName, JobField("transformer.generation.train")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -48,7 +49,7 @@ class Generated(JobResult):
     tokens_per_second: float = Field(description="of the last attempt, or in such a second")
 
 
-class OfModel(JobSpec[ResultT], Generic[ResultT]):
+class OfModel(OfOneModel[ResultT], Generic[ResultT]):
     """What all uses of a model have in common: which model, and what it calculates in."""
 
     model: Trained | None = Field(default=None, description="a finished transformer.generation.train job")
@@ -60,15 +61,6 @@ class OfModel(JobSpec[ResultT], Generic[ResultT]):
     precision: Precision = Field(
         default="auto", description="auto = bfloat16 where the processor calculates with it"
     )
-
-    @model_validator(mode="after")
-    def _one_model(self) -> Self:
-        if (self.model is None) == (self.pretrained is None):
-            given = "neither" if self.model is None else "both"
-            raise InvalidSpec(
-                f"{self.kind}: give one of the fields 'model' and 'pretrained', received {given}"
-            )
-        return self
 
 
 class GenerateTexts(OfModel[Generated], kind="transformer.generation.generate"):

@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
 from jobs.names import DataSetName, JobField, JobName, PretrainedName
-from jobs.spec import Frozen, JobResult, JobSpec, ResultT
+from jobs.pretrained.one_model import OfOneModel
+from jobs.spec import Frozen, JobResult, ResultT
 from jobs.transformer.judging.figures import Scores
 
 TrainedNetwork = Annotated[JobName, JobField("transformer.vision.train")]
@@ -50,7 +51,7 @@ class ImageEvaluation(JobResult):
     )
 
 
-class Asking(JobSpec[ResultT], Generic[ResultT]):
+class Asking(OfOneModel[ResultT], Generic[ResultT]):
     """What all uses of a network have in common: which one."""
 
     model: TrainedNetwork | None = Field(default=None, description="a finished transformer.vision.train job")
@@ -62,15 +63,6 @@ class Asking(JobSpec[ResultT], Generic[ResultT]):
     precision: Precision = Field(
         default="auto", description="auto = bfloat16 where the processor calculates with it"
     )
-
-    @model_validator(mode="after")
-    def _one_model(self) -> Self:
-        if (self.model is None) == (self.pretrained is None):
-            given = "neither" if self.model is None else "both"
-            raise InvalidSpec(
-                f"{self.kind}: give one of the fields 'model' and 'pretrained', received {given}"
-            )
-        return self
 
 
 class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.classify"):
