@@ -11,6 +11,22 @@ from jobs.extending.specs import TrainingSpec
 from jobs.names import PretrainedName, TextSetName
 from jobs.spec import JobResult
 from jobs.transformer.judging.figures import ClassMetrics, Scores
+from jobs.transformer.tuning.settings import (
+    Accumulate,
+    CheckpointSeconds,
+    ClassWeights,
+    ClipNorm,
+    FrozenLayers,
+    LearningRate,
+    Patience,
+    Precision,
+    Schedule,
+    Warmup,
+    WeightDecay,
+    check_accumulate,
+    check_part,
+    rate_depends_on_epochs,
+)
 from jobs.transformer.uses import (
     IMPORTS,
     Classification,
@@ -19,7 +35,6 @@ from jobs.transformer.uses import (
     EmbedTexts,
     Encoder,
     EvaluateClassifier,
-    Precision,
     TextEmbeddings,
     TextEvaluation,
     Texts,
@@ -112,55 +127,23 @@ class FineTune(TrainingSpec[FineTuneResult], kind="transformer.finetune"):
     )
     epochs: int = Field(default=3, ge=1, le=10_000, description="passes over the training rows")
     batch_size: int = Field(default=32, ge=1, le=4096, description="texts per update")
-    accumulate: int = Field(
-        default=1,
-        ge=1,
-        le=1024,
-        description="gradient accumulation: parts that a batch is split into, to save memory",
-    )
+    accumulate: Accumulate = 1
     max_length: int = Field(
         default=128, ge=4, le=8192, description="maximum tokens per text; longer texts are truncated"
     )
-    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="AdamW's peak learning rate")
-    schedule: Literal["linear", "cosine", "constant"] = Field(
-        default="linear", description="how the learning rate falls after the warm-up"
-    )
-    warmup: float = Field(
-        default=0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises"
-    )
-    weight_decay: float = Field(
-        default=0.01,
-        ge=0,
-        le=1,
-        description="AdamW's weight decay; biases and normalisation weights are exempt",
-    )
-    clip_norm: float = Field(
-        default=1.0,
-        ge=0,
-        le=1e6,
-        description="gradient clipping: largest norm over all weights; 0 = no clipping",
-    )
-    class_weights: Literal["none", "balanced"] = Field(
-        default="none", description="balanced = rare classes weigh more, in inverse proportion"
-    )
-    frozen_layers: int = Field(
-        default=0,
-        ge=0,
-        le=1000,
-        description="number of lowest layers that are frozen, with the embeddings; 0 = none",
-    )
+    learning_rate: LearningRate = 5e-5
+    schedule: Schedule = "linear"
+    warmup: Warmup = 0.1
+    weight_decay: WeightDecay = 0.01
+    clip_norm: ClipNorm = 1.0
+    class_weights: ClassWeights = "none"
+    frozen_layers: FrozenLayers = 0
     metric: Literal["macro_f1", "accuracy", "validation_loss"] = Field(
         default="macro_f1", description="metric by which the best epoch is chosen"
     )
-    patience: int | None = Field(
-        default=None, ge=1, description="early stopping: epochs without a better one; by default never"
-    )
-    precision: Precision = Field(
-        default="auto", description="number format; auto = bfloat16 where the processor supports it"
-    )
-    checkpoint_seconds: float = Field(
-        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
-    )
+    patience: Patience = None
+    precision: Precision = "auto"
+    checkpoint_seconds: CheckpointSeconds = 30
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -175,26 +158,13 @@ class FineTune(TrainingSpec[FineTuneResult], kind="transformer.finetune"):
                 f"received {len(self.labels)}"
             )
         for field in ("validation", "test"):
-            value = getattr(self, field)
-            if value >= 1 and not value.is_integer():
-                raise InvalidSpec(
-                    f"{self.kind}: field {field!r} should be a share below 1 or a whole number of rows, "
-                    f"received {value}"
-                )
-        if self.batch_size % self.accumulate:
-            raise InvalidSpec(
-                f"{self.kind}: field 'accumulate' should divide the batch size, {self.batch_size}, received "
-                f"{self.accumulate}"
-            )
+            check_part(self.kind, field, getattr(self, field))
+        check_accumulate(self.kind, self.batch_size, self.accumulate)
         return self
 
     def depends_on_epochs(self) -> str | None:
         """See `TrainingSpec.depends_on_epochs`."""
-        if self.schedule != "constant":
-            return f"the learning rate falls over all steps (schedule={self.schedule!r})"
-        if self.warmup:
-            return f"the learning rate rises over a share of all steps (warmup={self.warmup})"
-        return None
+        return rate_depends_on_epochs(self.schedule, self.warmup)
 
     @property
     def source(self) -> str:

@@ -15,8 +15,22 @@ from jobs.transformer.answering.uses import (
     AnswerQuestions,
     Answers,
     EvaluateAnswering,
-    Precision,
     Trained,
+)
+from jobs.transformer.tuning.settings import (
+    Accumulate,
+    CheckpointSeconds,
+    ClipNorm,
+    FrozenLayers,
+    LearningRate,
+    Patience,
+    Precision,
+    Schedule,
+    Warmup,
+    WeightDecay,
+    check_accumulate,
+    check_part,
+    rate_depends_on_epochs,
 )
 
 __all__ = [
@@ -98,12 +112,7 @@ class TrainAnswering(TrainingSpec[TrainingOfAnswers], kind="transformer.answerin
     )
     epochs: int = Field(default=3, ge=1, le=10_000, description="passes over the training windows")
     batch_size: int = Field(default=16, ge=1, le=4096, description="windows per update")
-    accumulate: int = Field(
-        default=1,
-        ge=1,
-        le=1024,
-        description="gradient accumulation: parts that a batch is split into, to save memory",
-    )
+    accumulate: Accumulate = 1
     max_length: int = Field(
         default=384, ge=16, le=8192, description="tokens of a question and a window of its document"
     )
@@ -112,43 +121,18 @@ class TrainAnswering(TrainingSpec[TrainingOfAnswers], kind="transformer.answerin
         default=128, ge=1, le=8192, description="tokens from one window of a document to the next"
     )
     max_answer: int = Field(default=30, ge=1, le=1024, description="tokens of an answer at most")
-    learning_rate: float = Field(default=5e-5, gt=0, le=1, description="AdamW's peak learning rate")
-    schedule: Literal["linear", "cosine", "constant"] = Field(
-        default="linear", description="how the learning rate falls after the warm-up"
-    )
-    warmup: float = Field(
-        default=0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises"
-    )
-    weight_decay: float = Field(
-        default=0.01,
-        ge=0,
-        le=1,
-        description="AdamW's weight decay; biases and normalisation weights are exempt",
-    )
-    clip_norm: float = Field(
-        default=1.0,
-        ge=0,
-        le=1e6,
-        description="gradient clipping: largest norm over all weights; 0 = no clipping",
-    )
-    frozen_layers: int = Field(
-        default=0,
-        ge=0,
-        le=1000,
-        description="number of lowest layers that are frozen, with the embeddings; 0 = none",
-    )
+    learning_rate: LearningRate = 5e-5
+    schedule: Schedule = "linear"
+    warmup: Warmup = 0.1
+    weight_decay: WeightDecay = 0.01
+    clip_norm: ClipNorm = 1.0
+    frozen_layers: FrozenLayers = 0
     metric: Literal["f1", "exact_match", "validation_loss"] = Field(
         default="f1", description="metric by which the best epoch is chosen"
     )
-    patience: int | None = Field(
-        default=None, ge=1, description="early stopping: epochs without a better one; by default never"
-    )
-    precision: Precision = Field(
-        default="auto", description="number format; auto = bfloat16 where the processor supports it"
-    )
-    checkpoint_seconds: float = Field(
-        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
-    )
+    patience: Patience = None
+    precision: Precision = "auto"
+    checkpoint_seconds: CheckpointSeconds = 30
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -156,27 +140,14 @@ class TrainAnswering(TrainingSpec[TrainingOfAnswers], kind="transformer.answerin
         if self.pretrained is not None and self.model is not None:
             raise InvalidSpec(f"{self.kind}: give one of the fields 'pretrained' and 'model', received both")
         for field in ("validation", "test"):
-            value = getattr(self, field)
-            if value >= 1 and not value.is_integer():
-                raise InvalidSpec(
-                    f"{self.kind}: field {field!r} should be a share below 1 or a whole number of questions, "
-                    f"received {value}"
-                )
-        if self.batch_size % self.accumulate:
-            raise InvalidSpec(
-                f"{self.kind}: field 'accumulate' should divide the batch size, {self.batch_size}, received "
-                f"{self.accumulate}"
-            )
+            check_part(self.kind, field, getattr(self, field), "questions")
+        check_accumulate(self.kind, self.batch_size, self.accumulate)
         check_windows(self.kind, self.max_length, self.max_question, self.stride)
         return self
 
     def depends_on_epochs(self) -> str | None:
         """See `TrainingSpec.depends_on_epochs`."""
-        if self.schedule != "constant":
-            return f"the learning rate falls over all steps (schedule={self.schedule!r})"
-        if self.warmup:
-            return f"the learning rate rises over a share of all steps (warmup={self.warmup})"
-        return None
+        return rate_depends_on_epochs(self.schedule, self.warmup)
 
 
 def check_windows(kind: str, max_length: int, max_question: int, stride: int) -> None:

@@ -9,13 +9,20 @@ from jobs.extending.specs import TrainingSpec
 from jobs.names import DataSetName, JobField, JobName, PretrainedName
 from jobs.spec import JobResult
 from jobs.transformer.judging.figures import Scores
+from jobs.transformer.tuning.settings import (
+    CheckpointSeconds,
+    ClassWeights,
+    ClipNorm,
+    Patience,
+    Precision,
+    check_part,
+)
 from jobs.transformer.vision.uses import (
     IMPORTS,
     ClassifyImages,
     EvaluateImageClassifier,
     ImageClassification,
     ImageEvaluation,
-    Precision,
 )
 
 __all__ = [
@@ -143,12 +150,7 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
         le=1,
         description="AdamW's weight decay; biases, normalisations, positions and class token are exempt",
     )
-    clip_norm: float = Field(
-        default=1.0,
-        ge=0,
-        le=1e6,
-        description="gradient clipping: largest norm over all weights; 0 = no clipping",
-    )
+    clip_norm: ClipNorm = 1.0
     drop_path: Share = Field(
         default=0.1,
         description="stochastic depth: probability that an image skips half a block, in the last one",
@@ -172,9 +174,7 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
     magnitude: float = Field(default=5.0, ge=0, le=10, description="RandAugment: of the operations")
     mixup: float = Field(default=0.0, ge=0, le=10, description="MixUp: alpha of the shares; 0 = none")
     cutmix: float = Field(default=0.0, ge=0, le=10, description="CutMix: alpha of the shares; 0 = none")
-    class_weights: Literal["none", "balanced"] = Field(
-        default="none", description="balanced = rare classes weigh more, in inverse proportion"
-    )
+    class_weights: ClassWeights = "none"
     frozen_layers: int = Field(
         default=0,
         ge=0,
@@ -184,19 +184,13 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
     metric: Literal["validation_loss", "accuracy", "macro_f1"] = Field(
         default="validation_loss", description="metric by which the best epoch is chosen"
     )
-    patience: int | None = Field(
-        default=None, ge=1, description="early stopping: epochs without a better one; by default never"
-    )
+    patience: Patience = None
     judge_every: int = Field(default=1, ge=1, description="epochs between two looks at the validation rows")
     sample_every: int | None = Field(
         default=None, ge=1, description="epochs between sample pictures; by default some 15 pictures a run"
     )
-    precision: Precision = Field(
-        default="auto", description="number format; auto = bfloat16 where the processor supports it"
-    )
-    checkpoint_seconds: float = Field(
-        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
-    )
+    precision: Precision = "auto"
+    checkpoint_seconds: CheckpointSeconds = 30
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -210,12 +204,7 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
                 f"{self.kind}: give one of the fields 'pretrained' and {other!r}, received both"
             )
         for field in ("validation", "test"):
-            value = getattr(self, field)
-            if value >= 1 and value != int(value):
-                raise InvalidSpec(
-                    f"{self.kind}: field {field!r} should be a share below 1 or a whole number of rows, "
-                    f"received {value}"
-                )
+            check_part(self.kind, field, getattr(self, field))
         if self.balanced and self.train_rows is None:
             raise InvalidSpec(
                 f"{self.kind}: field 'balanced' is about the rows that 'train_rows' draws, received no "
