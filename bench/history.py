@@ -8,7 +8,6 @@ archives them all as the clean-up does, and measures again, with `triptych show`
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
+from bench.medians import median_milliseconds
 from bench.stack import PLUGIN
 
 sys.path.insert(0, str(PLUGIN))
@@ -100,7 +100,7 @@ def measured(
         )
     print(f"{what}, medians of {TIMES}:")
     for name, action in actions.items():
-        print(f"  {name}: {milliseconds(action):.1f} ms", flush=True)
+        print(f"  {name}: {median_milliseconds(action, TIMES):.1f} ms", flush=True)
 
 
 def fill(client: Client, size: int) -> list[str]:
@@ -114,16 +114,6 @@ def fill(client: Client, size: int) -> list[str]:
         job = NewJob(job_id, Echo.kind, "cpu", 5, spec, attempts=5, fingerprint=f"like-{job_id}", past=past)
         client.records.create(job, ended=JobState.FAILED)
     return ids
-
-
-def milliseconds(action: Callable[[], object]) -> float:
-    action()
-    times = []
-    for _ in range(TIMES):
-        began = time.monotonic()
-        action()
-        times.append(time.monotonic() - began)
-    return statistics.median(times) * 1000
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ every ten, both scaled down to a tenth. What is sent for each byte of the file m
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.medians import median_milliseconds
 from bench.stack import PLUGIN
 
 sys.path.insert(0, str(PLUGIN))
@@ -78,7 +78,7 @@ def listing(folder: Path, redis: RedisSettings, store: StoreSettings) -> None:
             ("triptych jobs --state SUCCEEDED --kind trial.echo", command(*FILTERED)),
             ("one round of recovery", recovery.round),
         ):
-            print(f"  {what}: {milliseconds(action):.1f} ms", flush=True)
+            print(f"  {what}: {median_milliseconds(action, TIMES):.1f} ms", flush=True)
 
 
 class Counting(ArtifactStore):
@@ -141,16 +141,6 @@ def fill(records: Records, count: int) -> None:
             ),
             ended=JobState.SUCCEEDED,
         )
-
-
-def milliseconds(action: Callable[[], object]) -> float:
-    action()
-    times = []
-    for _ in range(TIMES):
-        began = time.monotonic()
-        action()
-        times.append(time.monotonic() - began)
-    return statistics.median(times) * 1000
 
 
 if __name__ == "__main__":

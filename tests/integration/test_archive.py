@@ -31,7 +31,6 @@ from scheduler.settings import LeaseSettings, RedisSettings, RetentionSettings, 
 from tests.cluster import cluster
 from tests.history import clock, enter
 from tests.servers import s3_server
-from worker.__main__ import connection
 
 OLD, OTHER, YOUNG = "a1b2c3d4e5f60718", "a1b2ffffe5f60718", "0123456789abcdef"
 
@@ -43,17 +42,8 @@ def store_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSe
 
 
 @pytest.fixture
-def client(
-    redis_settings: RedisSettings, store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
-) -> Client:
-    for name, value in connection(redis_settings, store_settings).items():
-        monkeypatch.setenv(name, value)
-    built = Client(redis_settings, store_settings)
-    built.records.redis.flushdb()
-    built.store.ensure_bucket()
-    for folder in ("jobs/", "datasets/", "cache/", "archive/", "models/"):
-        built.store.delete_all([item.key for item in built.store.under(folder)])
-    return built
+def client(emptied_client: Client) -> Client:
+    return emptied_client
 
 
 def archive(client: Client, **rules: str) -> None:

@@ -28,7 +28,6 @@ from scheduler.settings import RedisSettings, RetentionSettings, StoreSettings
 from scheduler.states import What
 from tests.history import LEFT, enter, prune
 from tests.servers import s3_server, wait_until
-from worker.__main__ import connection
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +38,8 @@ def store_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSe
 
 
 @pytest.fixture
-def client(
-    redis_settings: RedisSettings, store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
-) -> Client:
-    for name, value in connection(redis_settings, store_settings).items():
-        monkeypatch.setenv(name, value)
-    built = Client(redis_settings, store_settings)
-    built.records.redis.flushdb()
-    built.store.ensure_bucket()
-    for folder in ("jobs/", "datasets/", "cache/", "archive/", "models/"):
-        built.store.delete_all([item.key for item in built.store.under(folder)])
-    return built
+def client(emptied_client: Client) -> Client:
+    return emptied_client
 
 
 def keys(client: Client, job_id: str = "") -> set[str]:

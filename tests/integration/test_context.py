@@ -14,8 +14,6 @@ from jobs.context import Progress
 from jobs.spec import JobSpec
 from scheduler import Client, FailureCause, JobState, NotInstalled
 from scheduler.keys import JobKeys
-from scheduler.settings import RedisSettings, StoreSettings
-from worker.__main__ import connection
 from worker.closing import LostLease
 from worker.context import WorkerContext
 from worker.runners import Assignment
@@ -25,14 +23,8 @@ OTHER = Train(seed=2)
 
 
 @pytest.fixture
-def client(
-    redis_settings: RedisSettings, store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
-) -> Client:
-    for name, value in connection(redis_settings, store_settings).items():
-        monkeypatch.setenv(name, value)
-    built = Client(redis_settings, store_settings)
-    built.records.redis.flushdb()
-    return built
+def client(new_client: Client) -> Client:
+    return new_client
 
 
 @pytest.fixture

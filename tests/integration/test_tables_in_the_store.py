@@ -17,20 +17,7 @@ from scheduler.cli import app
 from scheduler.datasets import DataSets
 from scheduler.inputs import pinned
 from scheduler.keys import DataSetKeys
-from scheduler.settings import StoreSettings
 from worker.datasets import DataSetCache
-
-
-@pytest.fixture
-def store(store_settings: StoreSettings) -> ArtifactStore:
-    store = ArtifactStore(store_settings)
-    store.ensure_bucket()
-    return store
-
-
-@pytest.fixture
-def sets(store: ArtifactStore) -> DataSets:
-    return DataSets(store)
 
 
 @pytest.fixture

@@ -10,26 +10,11 @@ from typer.testing import CliRunner
 from jobs import ClassifyTexts, FineTune, TrainGan
 from jobs.datasets.images import ImageSet
 from jobs.errors import BadInput, InvalidSpec
-from scheduler.artifacts import ArtifactStore
 from scheduler.cli import app
-from scheduler.datasets import DataSets
 from scheduler.errors import UnknownDataSet
 from scheduler.inputs import pinned
 from scheduler.keys import DataSetKeys
-from scheduler.settings import StoreSettings
 from worker.datasets import DataSetCache
-
-
-@pytest.fixture
-def store(store_settings: StoreSettings) -> ArtifactStore:
-    store = ArtifactStore(store_settings)
-    store.ensure_bucket()
-    return store
-
-
-@pytest.fixture
-def sets(store: ArtifactStore) -> DataSets:
-    return DataSets(store)
 
 
 @pytest.fixture
