@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -259,9 +260,12 @@ def test_a_prune_that_is_killed_ten_times_leaves_nothing_that_was_to_go_and_take
     forks.set_forkserver_preload(["tests.history"])
     for kill in range(10):
         left = client.records.redis.zcard(ended)
-        process = forks.Process(target=prune, args=(redis_settings, store_settings, 30 * 86400.0, Echo.kind))
+        arguments_of_prune = (redis_settings, store_settings, 30 * 86400.0, Echo.kind, 4)
+        process = forks.Process(target=prune, args=arguments_of_prune)
         process.start()
-        wait_until(lambda left=left: client.records.redis.zcard(ended) < left - 4)  # type: ignore[misc]
+        while client.records.redis.zcard(ended) >= left - 4 and process.is_alive():
+            time.sleep(0.002)
+        time.sleep(0.003 * kill)  # so that it is in another step of the deletion each time
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, kill
