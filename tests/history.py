@@ -8,10 +8,10 @@ from triptych_trial.spec import Echo
 from scheduler import Client, JobState, pruning, removal
 from scheduler.artifacts import ArtifactStore
 from scheduler.keys import JobKeys
-from scheduler.rebuild import stored_spec
 from scheduler.record import NewJob
 from scheduler.removal import STEP
 from scheduler.settings import RedisSettings, StoreSettings
+from scheduler.stored_spec import stored_spec
 
 #: What a job leaves besides its spec and its result, and how many bytes of each.
 LEFT = {"checkpoints/000000000009-0001.safetensors": 30, "artifacts/echo.txt": 20, "logs/1.log": 10}

@@ -17,7 +17,7 @@ from jobs import catalog
 from scheduler.capacity import NEARLY_FULL, memory
 from scheduler.connection import PREFIX
 from scheduler.messages import waiting
-from scheduler.queue import POOLS, PRIORITIES
+from scheduler.pools import POOLS, PRIORITIES
 from scheduler.records import Records
 from scheduler.scripts import BOUNDS
 from scheduler.states import JobState

@@ -28,7 +28,7 @@ from scheduler.retention import Retention
 from scheduler.settings import RedisSettings, RetentionSettings, StoreSettings
 from scheduler.states import What
 from tests.history import LEFT, enter, prune
-from tests.servers import s3_server, wait_until
+from tests.servers import s3_server
 
 
 @pytest.fixture(scope="module")
