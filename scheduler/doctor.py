@@ -15,6 +15,7 @@ from scheduler.keys import JobKeys, sort_of
 from scheduler.records import Records
 from scheduler.removal import Removal
 from scheduler.states import JobState
+from scheduler.workers import Workers
 
 #: Seconds in which what is being written need not have an owner yet.
 GRACE = 3600.0
@@ -37,6 +38,15 @@ class Total:
         self.bytes += item.size
 
 
+@dataclass(frozen=True)
+class Cache:
+    """The cache on the disk of a live worker, in bytes."""
+
+    worker: str
+    bytes: int
+    limit: int
+
+
 @dataclass
 class Findings:
     """What a walk has found.
@@ -51,6 +61,7 @@ class Findings:
         stray: keys in Redis that belong to no job.
         stale: days of the archive with lines of jobs that there are not.
         pending: deletions that are under way, or were broken off.
+        caches: of the live workers.
     """
 
     sorts: dict[str, Total] = field(default_factory=dict)
@@ -62,6 +73,7 @@ class Findings:
     stray: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    caches: list[Cache] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
@@ -91,6 +103,8 @@ class Doctor:
     def look(self) -> Findings:
         """Walks through Redis, then through the bucket."""
         self._references()
+        living = Workers(self._redis).living()
+        self.findings.caches = [Cache(each.name, each.about.cache, each.about.cache_limit) for each in living]
         self._jobs = dict(self._known())
         self.findings.jobs = dict(Counter(job.state for job in self._jobs.values()))
         archived = dict(self._archived())

@@ -174,6 +174,9 @@ def _gone(pruned: "Pruned", what: What) -> str:
 
 
 def _show(found: "Findings") -> None:
+    if found.caches:
+        caches = [(each.worker, size(each.bytes), size(each.limit)) for each in found.caches]
+        show_rows(("cache of worker", "bytes", "at most"), caches)
     show_rows(
         ("in the store", "objects", "bytes"),
         [(name, str(total.objects), size(total.bytes)) for name, total in sorted(found.sorts.items())],
