@@ -385,6 +385,7 @@ def test_the_doctor_names_what_is_missing_and_what_is_left_over(client: Client, 
     for job_id in ("no-spec", "no-result", "fine"):
         enter(client, job_id)
     assert "everything belongs to something" in triptych("doctor", "--grace", "0s").stderr
+    client.removal.references.hold("schedule/nightly", ["job/fine", "dataset/texts"])
     client.store.delete(JobKeys("no-spec").spec)
     client.store.delete(JobKeys("no-result").result)
     client.store.put(JobKeys("nobody").log(1), b"12345")
@@ -400,10 +401,13 @@ def test_the_doctor_names_what_is_missing_and_what_is_left_over(client: Client, 
         "objects of jobs that there are not: 1 objects, 5 B, first jobs/nobody/logs/1.log",
         "pieces of jobs that were joined or deleted: 1 objects",
         "triptych:attempts:nobody in Redis",
+        "schedule/nightly\tdataset/texts, job/fine",
+        "schedule > job\t1",
     ):
         assert said in rows
     found = json.loads(triptych("doctor", "--grace", "0s", "--json", code=1).stdout)
     assert found["sorts"]["checkpoints"] == {"objects": 3, "bytes": 90}
+    assert found["kinds"]["trial.echo"] == {"objects": 14, "bytes": found["kinds"]["trial.echo"]["bytes"]}
     assert found["jobs"] == {"SUCCEEDED": 3}
 
 
