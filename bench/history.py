@@ -113,8 +113,8 @@ def history(empty: Side, full: Side, size: int, every: int) -> None:
         client.records.redis.delete(key)  # gone in a minute
     print(
         f"{size} archived jobs ({wrote} records and {size - really} lines written in "
-        f"{time.monotonic() - began:.0f} s); Redis: {(used(client) - before) / 1e6:.2f} MB more than when "
-        "empty",
+        f"{time.monotonic() - began:.0f} s); Redis: {(used(client) - used(empty.client)) / 1e6:.2f} MB more "
+        "than the one with no history",
         flush=True,
     )
     measured(empty, full)
