@@ -251,6 +251,9 @@ class EvaluateSeries(JobSpec[SeriesEvaluation], kind="selfsupervised.series.eval
             default=(1, 12, 24, 48), description="lengths of the gaps that are hidden and filled; none = none"
         )
     )
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints"
+    )
 
 
 #: One spec of the network, done in seconds: what the tests over the catalogue run.
