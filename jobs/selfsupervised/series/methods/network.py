@@ -143,10 +143,8 @@ class Network(Trainable):
     def _patches(self, numbers: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
         """What is there and whether it is, (batch * patches, 2 * rows)."""
         missing = self.count * self.patch - self.sizes.window
-        both = [
-            tf.reshape(tf.pad(each, ((0, 0), (missing, 0))), (-1, self.patch)) for each in (numbers, seen)
-        ]
-        return tf.concat(both, axis=1)
+        both = tf.pad(tf.stack([numbers, seen], axis=2), ((0, 0), (missing, 0), (0, 0)))
+        return tf.reshape(both, (-1, 2 * self.patch))
 
     def _masked_loss(self, numbers: tf.Tensor, seen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Mean squared error of what was seen in masked patches."""
@@ -155,8 +153,9 @@ class Network(Trainable):
         hidden = tf.reshape(tf.cast(hidden, tf.float32), (-1, 1))
         tokens = dense(self.embed, patches) * (1.0 - hidden) + self.hidden * hidden
         drawn = dense(self.draw, forward(self.body, self._placed(tokens)))
-        errors = tf.square(drawn - patches[:, : self.patch])
-        counted = hidden * patches[:, self.patch :]
+        wanted = tf.reshape(patches, (-1, self.patch, 2))
+        errors = tf.square(drawn - wanted[:, :, 0])
+        counted = hidden * wanted[:, :, 1]
         return tf.reduce_sum(errors * counted) / tf.maximum(tf.reduce_sum(counted), 1.0)
 
     def _placed(self, tokens: tf.Tensor) -> tf.Tensor:
