@@ -420,16 +420,18 @@ def test_an_evaluation_that_is_stopped_goes_on_and_comes_to_the_same_figures(
 ) -> None:
     data = write(tmp_path, "t", table(*(wave(120, n) for n in range(4))))
     run_locally(TrainSeries(dataset="t", horizon=3, method="ridge", window=24), tmp_path / "model", data)
-    monkeypatch.setattr(method, "ROWS", 8)
+    monkeypatch.setattr(measuring, "ROWS", 8)
     monkeypatch.setattr(measuring, "BLOCKS", 1)
     spec = EvaluateSeries(model="model", gaps=(1,))
     whole = run_locally(spec, tmp_path / "whole", data)
     assert whole.windows > 5 * 8
-    added = []
-    add = measuring.Measured.add
-    monkeypatch.setattr(
-        measuring.Measured, "add", lambda self, *given: (added.append(self.done), add(self, *given))
-    )
+    added, add = [], measuring.Measured.add
+
+    def recorded(self: measuring.Measured, *given: Any) -> None:
+        added.append(self.done)
+        add(self, *given)
+
+    monkeypatch.setattr(measuring.Measured, "add", recorded)
     for stops in (2, 1, 1):
         with pytest.raises(Stopped):
             run_locally(spec, tmp_path / "stopped", data, context_that_stops(stops))
