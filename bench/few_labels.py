@@ -2,9 +2,9 @@
 
     python -m bench.few_labels [EPOCHS OF MINILM-L6 [EPOCHS FROM NOTHING]]
 
-The 23,140 tweets are put aside into 2,000 to test on, three times 200 with labels, and the rest, whose texts are
-a corpus without labels. The labelled and the tested tweets have no part in it. All fine-tunings that are compared
-have the same settings and the same 200 rows.
+The 23,140 tweets are 2,000 to test on, three times 200 with labels, and the rest, whose texts are a corpus
+without labels. The labelled and the tested tweets have no part in it. All fine-tunings that are compared have
+the same settings and the same 200 rows.
 """
 
 import csv
@@ -74,7 +74,9 @@ def tuned(name: str, start: Mapping[str, object], home: Path, data: Mapping[str,
         run_locally(FineTune.model_validate({**fields, **start}), home / job, data)
         judged = run_locally(EvaluateClassifier(model=job, dataset="tested"), home / f"{job}-judged", data)
         found.append(judged.scores.accuracy)
-    print(f"{name}: {', '.join(f'{each:.4f}' for each in found)}, mean {statistics.mean(found):.4f}", flush=True)
+    print(
+        f"{name}: {', '.join(f'{each:.4f}' for each in found)}, mean {statistics.mean(found):.4f}", flush=True
+    )
 
 
 def untrained(job: Path, folder: Path, spec: TrainText) -> Path:

@@ -1,8 +1,8 @@
 """PyTorch's side of `bench.generation`, in a process of its own: two copies of LLVM cannot live in one.
 
-    python -m bench.torch_generation logits TOKENS.npz FOUND.npz  # of each folder that is named in TOKENS.npz
-    python -m bench.torch_generation speed FOLDER PROMPT.npy TOKENS ROWS SECONDS
-    python -m bench.torch_generation train FOLDER ROWS WIDTH SECONDS
+python -m bench.torch_generation logits TOKENS.npz FOUND.npz  # of each folder that is named in TOKENS.npz
+python -m bench.torch_generation speed FOLDER PROMPT.npy TOKENS ROWS SECONDS
+python -m bench.torch_generation train FOLDER ROWS WIDTH SECONDS
 """
 
 import sys

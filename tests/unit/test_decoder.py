@@ -81,7 +81,10 @@ def session_of(library: str, layout: Layout, weights: Mapping[str, Array], kind:
 
 @pytest.mark.parametrize(
     ("library", "family"),
-    [*((LIBRARIES[0], each) for each in ("gpt2", "gemma3_text", "qwen3")), *((LIBRARIES[1], each) for each in FAMILIES)],
+    [
+        *((LIBRARIES[0], each) for each in ("gpt2", "gemma3_text", "qwen3")),
+        *((LIBRARIES[1], each) for each in FAMILIES),
+    ],
 )
 def test_token_by_token_comes_to_the_logits_of_all_tokens_at_once(
     home: Path, library: str, family: str

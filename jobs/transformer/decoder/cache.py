@@ -1,4 +1,4 @@
-"""TensorFlow's session: keys and values of the tokens so far, and the one step that reads and extends them."""
+"""TensorFlow's session: keys and values of the tokens so far, and the step that reads and extends them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -85,9 +85,7 @@ class Generator:
         library: `tensorflow` or `openvino`.
     """
 
-    def __init__(
-        self, decoder: Decoder, texts: Texts, precision: str, library: str = "tensorflow"
-    ) -> None:
+    def __init__(self, decoder: Decoder, texts: Texts, precision: str, library: str = "tensorflow") -> None:
         layout, kind = decoder.layout, KINDS[precision]
         if library == "openvino":
             from jobs.transformer.decoder.openvino import OpenVinoDecoder

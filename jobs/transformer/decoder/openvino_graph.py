@@ -1,7 +1,7 @@
 """A decoder's step as an OpenVINO graph, built from its weights operation by operation.
 
-The mathematics of `forward`, for all of its families. What depends on places alone (cosines and sines, and what
-may be read) is an input: it is computed in float32, whatever the products are computed in.
+The mathematics of `forward`, for all of its families. What depends on places alone (cosines and sines, and
+what may be read) is an input: it is computed in float32, whatever the products are computed in.
 """
 
 from collections.abc import Mapping
@@ -148,9 +148,7 @@ class StepGraph:
             query, key = self._turned(query, turns), self._turned(key, turns)
         key, value = (self._transposed(each, [0, 2, 1, 3]) for each in (key, value))
         # The queries that share a head of keys in one product with it.
-        query = self._transposed(
-            self._reshaped(query, [rows, width, groups, shared, head]), [0, 2, 3, 1, 4]
-        )
+        query = self._transposed(self._reshaped(query, [rows, width, groups, shared, head]), [0, 2, 3, 1, 4])
         query = self._reshaped(query, [rows, groups, shared * width, head])
         query = ops.multiply(query, self._numbers(layout.query_scale))
         known = [self._whole(each) for each in self._caches[2 * number : 2 * number + 2]]
@@ -251,5 +249,3 @@ def angles(layout: Layout, places: int) -> list[tuple[Array, Array]]:
         turned = np.arange(places, dtype=np.float32)[:, None] * rotary.frequencies(layout.head)
         found.append((np.cos(turned), np.sin(turned)))
     return found
-
-

@@ -1,8 +1,8 @@
 """A batch of rows that are read and go on, token by token, whatever computes them.
 
-A row's tokens lie from slot 0 of its cache on, whatever else is in the batch; slots that a row has not reached
-get a score of `MASKED`, of which nothing is left. So a row's numbers depend on that row, on how many rows a batch
-has room for and on the number of slots alone.
+A row's tokens lie from slot 0 of its cache on, whatever else is in the batch; slots that a row has not
+reached get a score of `MASKED`, of which nothing is left. So a row's numbers depend on that row, on how many
+rows a batch has room for and on the number of slots alone.
 """
 
 import numpy as np

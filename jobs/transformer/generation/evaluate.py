@@ -11,8 +11,8 @@ from jobs.errors import BadInput
 from jobs.tokens.packing import packed
 from jobs.tokens.splitting import split
 from jobs.tokens.tokenizer import TextTokenizer
-from jobs.transformer.generation.held import generator
-from jobs.transformer.generation.rows import Rows, Teller
+from jobs.transformer.generation.held import told
+from jobs.transformer.generation.rows import Rows
 from jobs.transformer.generation.scoring import text_loss
 from jobs.transformer.generation.spec import EvaluateGeneration, GenerationScores
 
@@ -24,7 +24,7 @@ def run(spec: EvaluateGeneration, context: JobContext) -> GenerationScores:
         BadInput: the model or the text cannot be loaded or used; the text says why.
         Stopped: asked to stop; it begins anew then, but for the tokens, which are kept.
     """
-    model = generator(spec, context)
+    model = told(spec, context)
     if spec.max_length > model.layout.positions:
         raise BadInput(
             f"max_length is {spec.max_length}, and the model reads {model.layout.positions} tokens"
@@ -49,7 +49,7 @@ def run(spec: EvaluateGeneration, context: JobContext) -> GenerationScores:
         chosen = np.unique(np.linspace(0, len(rows) - 1, spec.rows).round().astype(np.int64))
         rows = Rows(rows.tokens[chosen], rows.first[chosen], rows.end[chosen])
     context.report(Progress(0, 1, f"{rows.told():,} tokens"))
-    loss = Teller(model.layout, model.weights, model.kind).mean(rows)
+    loss = model.teller.mean(rows)
     scores = text_loss(loss, rows.told(), train, watched, model.layout.vocabulary, size)
     result = GenerationScores(
         held_out=scores,
