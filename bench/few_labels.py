@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from jobs import EvaluateClassifier, FineTune, TrainText
-from jobs.datasets.texts import TEXT_SETS
+from jobs.datasets.texts.sets import TEXT_SETS
 from jobs.local import run_locally
-from jobs.pretrained import fresh
+from jobs.pretrained.built import fresh
 from jobs.pretrained.files import TOKENIZER
 
 SEEDS, LABELS, TESTED = (0, 1, 2), 200, 2_000

