@@ -447,7 +447,7 @@ def test_an_evaluation_that_is_stopped_goes_on_and_comes_to_the_same_figures(
 def test_the_default_is_ridge_where_a_network_is_no_better(tmp_path: Path) -> None:
     values = wave(1500)
     data = write(tmp_path, "t", table(values))
-    small = {"steps": 8, "batch_size": 128, "width": 8, "depth": 1, "pretrain_share": 0.0}
+    small = {"steps": 8, "width": 8, "depth": 1, "pretrain_share": 0.0}
     spec = TrainSeries(dataset="t", horizon=4, window=24, **small)
     found = run_locally(spec, tmp_path / "model", data)
     assert found.steps > 0
