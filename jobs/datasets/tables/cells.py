@@ -91,7 +91,7 @@ class Cells:
         numbers: the columns other than those of times and series.
         times: of every row, as they are written.
         series: the name of every row's series; without a row if no column tells.
-        rows: the number that people give to every row, int64: in a text file the first is 2, after the line of
+        rows: the number that people give to each row: in a text file the first is 2, after the line of
             names, and an empty line counts.
     """
 
