@@ -1,15 +1,24 @@
 """ViT-S in PyTorch: `python -m bench.torch_vision train|classify SIDE SECONDS` prints images a second.
 
 Bfloat16 by autocast, channels last, after a warm-up. `logits FOLDER IMAGES OUT` saves the logits of a folder
-for images that are scaled already. A process of its own, so that two libraries do not share threads.
+for images that are scaled already, `make FAMILY FOLDER` a checkpoint of random weights. A process of its own,
+so that two libraries do not share threads.
 """
 
+import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModelForImageClassification, ViTConfig, ViTForImageClassification
+from transformers import (
+    AutoConfig,
+    AutoModelForImageClassification,
+    DeiTForImageClassificationWithTeacher,
+    ViTConfig,
+    ViTForImageClassification,
+)
 
 from bench.vision import BATCH, CLASSES, DEPTH, HEADS, WIDTH
 
@@ -74,13 +83,39 @@ def rate(step, count: int, seconds: float) -> float:
 
 def logits(folder: str, images: str, out: str) -> None:
     """Saves what a folder makes of images."""
-    net = AutoModelForImageClassification.from_pretrained(folder).eval()
+    said = json.loads((Path(folder) / "config.json").read_text())["architectures"]
+    teacher = said == ["DeiTForImageClassificationWithTeacher"]
+    kind = DeiTForImageClassificationWithTeacher if teacher else AutoModelForImageClassification
+    net = kind.from_pretrained(folder).eval()
     with torch.inference_mode():
         np.save(out, net(pixel_values=torch.from_numpy(np.load(images))).logits.numpy())
+
+
+def make(family: str, folder: str) -> None:
+    """Saves a small checkpoint whose weights are far from 0 and 1, for images of 32 x 32."""
+    torch.manual_seed(0)
+    plain = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+    swin = {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4, "patch_size": 2}
+    sizes = swin if family == "swin" else {**plain, "patch_size": 8}
+    name = family.removesuffix("-teacher")
+    config = AutoConfig.for_model(name, image_size=32, num_labels=CLASSES, **sizes)
+    made = DeiTForImageClassificationWithTeacher if name != family else AutoModelForImageClassification
+    net = made(config) if name != family else made.from_config(config)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight += 0.05 * torch.randn_like(weight)
+    net.save_pretrained(folder)
+    about = {"do_normalize": True, "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4]}
+    about |= {"do_rescale": True, "rescale_factor": 1 / 255, "size": {"height": 32, "width": 32}}
+    kind = {"vit": "ViT", "deit": "DeiT", "swin": "ViT"}[name]
+    about |= {"image_processor_type": f"{kind}ImageProcessor", "do_resize": True}
+    (Path(folder) / "preprocessor_config.json").write_text(json.dumps(about))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "logits":
         logits(*sys.argv[2:])
+    elif sys.argv[1] == "make":
+        make(*sys.argv[2:])
     else:
         print({"train": train, "classify": classify}[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3])))
