@@ -186,7 +186,7 @@ def write_rows(folder: Path, path: Path, seed: int) -> None:
 
 def scored(folder: Path, path: Path, seed: int) -> tuple[float, float]:
     """Exact match and F1 of PyTorch's logits, in `logits.npz`, by the spans that are chosen here."""
-    from jobs.transformer.answering.judging import answered, spans_of
+    from jobs.transformer.answering.scoring.judging import answered, spans_of
     from jobs.transformer.answering.scoring.scores import scores_of
 
     test = parts(path, folder / "checkpoint", seed)["test"]
@@ -201,9 +201,9 @@ def parts(path: Path, source: Path, seed: int) -> dict[str, Any]:
     """The examples of both parts."""
     from jobs.datasets.questions.loading import read
     from jobs.pretrained.pairs import Pairs
-    from jobs.transformer.answering.examples import Examples
-    from jobs.transformer.answering.reading import Reading
-    from jobs.transformer.answering.splitting import drawn, split
+    from jobs.transformer.answering.documents.examples import Examples
+    from jobs.transformer.answering.documents.reading import Reading
+    from jobs.transformer.answering.documents.splitting import drawn, split
 
     spec, data = spec_of(seed), read(path)
     pairs, layout = Pairs(source, spec.max_length), Reading.of_training(spec, None).layout

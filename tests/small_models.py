@@ -22,7 +22,7 @@ from jobs.local import run_locally
 from jobs.pretrained import masked, models, spans, tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
-from jobs.transformer.answering.reading import READING, Reading
+from jobs.transformer.answering.documents.reading import READING, Reading
 
 
 def write_models(home: Path) -> None:

@@ -74,7 +74,7 @@ class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.class
 
     dataset: ImagesName = Field(
         description="a built-in data set of images, one that you uploaded, or a folder of images, which "
-        "begins with / or ./ and is uploaded when the job is submitted; rows are in the order of the files' names"
+        "begins with / or ./ and is uploaded when the job is submitted; its rows are in the order of names"
     )
     output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
     engine: Literal["auto", "openvino", "tensorflow"] = Field(
