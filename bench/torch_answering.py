@@ -41,8 +41,8 @@ def quality(folder: Path, seed: int) -> float:
     return spent
 
 
-def speed(folder: Path) -> tuple[float, float]:
-    """Windows trained on a second, windows answered a second."""
+def speed(folder: Path) -> tuple[float, ...]:
+    """Windows trained on, windows answered; see `bench.answering.rate`."""
     torch.manual_seed(0)
     data = dict(np.load(folder / "train.npz"))
     model = loaded(folder / "checkpoint").train()
@@ -61,7 +61,7 @@ def speed(folder: Path) -> tuple[float, float]:
         for rows in batched:
             outputs(asked, data, rows).float().numpy()
 
-    return first, rate(answered, len(batched) * ANSWERED)
+    return *first, *rate(answered, len(batched) * ANSWERED)
 
 
 def loaded(folder: Path) -> torch.nn.Module:

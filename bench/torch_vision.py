@@ -1,13 +1,12 @@
-"""ViT-S in PyTorch: `python -m bench.torch_vision train|classify SIDE SECONDS` prints images a second.
+"""ViT-S in PyTorch: `python -m bench.torch_vision train|classify SIDE SECONDS`.
 
-Bfloat16 by autocast, channels last, after a warm-up. `logits FOLDER IMAGES OUT` saves the logits of a folder
-for images that are scaled already, `make FAMILY FOLDER` a checkpoint of random weights. A process of its own,
-so that two libraries do not share threads.
+It prints images a second, and for two seconds of the processors. Bfloat16 by autocast, channels last, after
+a warm-up. `logits FOLDER IMAGES OUT` saves the logits of a folder for images that are scaled already, and `make
+FAMILY FOLDER` a checkpoint of random weights. A process of its own, so that two libraries do not share threads.
 """
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from transformers import (
     ViTForImageClassification,
 )
 
-from bench.vision import BATCH, CLASSES, DEPTH, HEADS, WIDTH
+from bench.vision import BATCH, CLASSES, DEPTH, HEADS, WIDTH, rate
 
 
 def model(side: int) -> torch.nn.Module:
@@ -39,8 +38,8 @@ def model(side: int) -> torch.nn.Module:
     return ViTForImageClassification(config).to(memory_format=torch.channels_last)
 
 
-def train(side: int, seconds: float) -> float:
-    """Images a second in training, AdamW and clipping included."""
+def train(side: int, seconds: float) -> tuple[float, float]:
+    """Images in training, AdamW and clipping included."""
     net = model(side).train()
     adamw = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=0.05, fused=True)
     images = torch.rand(BATCH, 3, side, side).to(memory_format=torch.channels_last)
@@ -58,8 +57,8 @@ def train(side: int, seconds: float) -> float:
     return rate(step, BATCH, seconds)
 
 
-def classify(side: int, seconds: float) -> float:
-    """Images a second without gradients."""
+def classify(side: int, seconds: float) -> tuple[float, float]:
+    """Images without gradients."""
     net = model(side).eval().to(torch.bfloat16)
     images = torch.rand(256, 3, side, side).to(torch.bfloat16).to(memory_format=torch.channels_last)
 
@@ -68,17 +67,6 @@ def classify(side: int, seconds: float) -> float:
         net(pixel_values=images).logits.float().numpy()
 
     return rate(step, 256, seconds)
-
-
-def rate(step, count: int, seconds: float) -> float:
-    """How many a second."""
-    for _ in range(2):
-        step()
-    began, done = time.monotonic(), 0
-    while time.monotonic() - began < seconds:
-        step()
-        done += count
-    return done / (time.monotonic() - began)
 
 
 def logits(folder: str, images: str, out: str) -> None:
@@ -118,4 +106,4 @@ if __name__ == "__main__":
     elif sys.argv[1] == "make":
         make(*sys.argv[2:])
     else:
-        print({"train": train, "classify": classify}[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3])))
+        print(*{"train": train, "classify": classify}[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3])))
