@@ -1,8 +1,8 @@
 """ViT-S in PyTorch: `python -m bench.torch_vision train|classify SIDE SECONDS`.
 
-It prints images a second, and for two seconds of the processors. Bfloat16 by autocast, channels last, after
-a warm-up. `logits FOLDER IMAGES OUT` saves the logits of a folder for images that are scaled already, and `make
-FAMILY FOLDER` a checkpoint of random weights. A process of its own, so that two libraries do not share threads.
+It prints images a second, and for two seconds of the processors. Bfloat16 by autocast, channels last.
+`logits FOLDER IMAGES OUT` saves the logits of a folder for images that are scaled already, `make FAMILY FOLDER`
+a checkpoint of random weights. A process of its own, so that two libraries do not share threads.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import transformers
 from transformers import (
     AutoConfig,
     AutoModelForImageClassification,
@@ -93,6 +94,7 @@ def make(family: str, folder: str) -> None:
         for weight in net.parameters():
             weight += 0.05 * torch.randn_like(weight)
     net.save_pretrained(folder)
+    print(f"{family}: {transformers.__version__}", flush=True)
     about = {"do_normalize": True, "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4]}
     about |= {"do_rescale": True, "rescale_factor": 1 / 255, "size": {"height": 32, "width": 32}}
     kind = {"vit": "ViT", "deit": "DeiT", "swin": "ViT"}[name]
