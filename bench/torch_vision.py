@@ -1,7 +1,7 @@
 """ViT-S in PyTorch: `python -m bench.torch_vision train|classify SIDE SECONDS`.
 
 It prints images a second, and for two seconds of the processors. Bfloat16 by autocast, channels last.
-`logits FOLDER IMAGES OUT` saves the logits of a folder for images that are scaled already, `make FAMILY FOLDER`
+`logits FOLDER IMAGES OUT` saves what a folder makes of images that are scaled already, `make FAMILY FOLDER`
 a checkpoint of random weights. A process of its own, so that two libraries do not share threads.
 """
 
