@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from jobs.datasets.questions.loading import read
 from jobs.local import run_locally
-from jobs.pretrained import tiny
+from jobs.pretrained.built import tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.pairs import Pairs
 from jobs.pretrained.spans import export_spans, load_spans

@@ -13,8 +13,8 @@ import tensorflow as tf
 from PIL import Image
 from pyarrow import csv, parquet
 
-from jobs.datasets.images import ImageSet
-from jobs.datasets.packing import pack
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.packing import pack
 from jobs.errors import BadInput, InvalidSpec
 from jobs.local import run_locally
 from jobs.transformer.vision.mistakes import worst

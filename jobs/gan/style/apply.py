@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import Stopped
 from jobs.gan.style.painting import fitted

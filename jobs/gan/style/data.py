@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.errors import BadInput
 from jobs.gan.style.networks.generator import MULTIPLE, SMALLEST_SIDE
 from jobs.gan.style.painting import fitted

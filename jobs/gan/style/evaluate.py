@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.errors import BadInput, Stopped
 from jobs.gan.measures.features import FeatureNetwork, feature_network
 from jobs.gan.measures.judge import halves

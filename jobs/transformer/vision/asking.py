@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import ImageSet
 from jobs.pretrained.sources import folder_of
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.vision.engines.engine import Engine, engine_of
