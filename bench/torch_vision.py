@@ -15,7 +15,9 @@ import transformers
 from transformers import (
     AutoConfig,
     AutoModelForImageClassification,
+    DeiTForImageClassification,
     DeiTForImageClassificationWithTeacher,
+    SwinForImageClassification,
     ViTConfig,
     ViTForImageClassification,
 )
@@ -88,8 +90,13 @@ def make(family: str, folder: str) -> None:
     sizes = swin if family == "swin" else {**plain, "patch_size": 8}
     name = family.removesuffix("-teacher")
     config = AutoConfig.for_model(name, image_size=32, num_labels=CLASSES, **sizes)
-    made = DeiTForImageClassificationWithTeacher if name != family else AutoModelForImageClassification
-    net = made(config) if name != family else made.from_config(config)
+    made = {
+        "vit": ViTForImageClassification,
+        "deit": DeiTForImageClassification,
+        "deit-teacher": DeiTForImageClassificationWithTeacher,
+        "swin": SwinForImageClassification,
+    }
+    net = made[family](config)
     with torch.no_grad():
         for weight in net.parameters():
             weight += 0.05 * torch.randn_like(weight)
