@@ -6,6 +6,7 @@ each of its jobs, which say where to look; a line without a record counts for no
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,6 +21,8 @@ from scheduler.states import JobState
 
 #: Objects of a day from which on they are put together.
 _MOST = 8
+#: Records that are read or written at once.
+_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ class Archive:
         data = {"fields": kept.fields, "attempts": kept.attempts, "parts": kept.parts}
         self._store.put_json(ArchiveKeys.record(kept.fields["id"]), data)
 
+    def put_several(self, jobs: Sequence[Kept]) -> None:
+        """The same for several jobs."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(self.put, jobs))
+
     def add(self, jobs: Iterable[Kept]) -> None:
         """Enters jobs into their days, once their records are written."""
         days: dict[str, list[Entry]] = {}
@@ -92,6 +100,16 @@ class Archive:
             return Kept(**self._store.get_json(ArchiveKeys.record(job_id)))
         except UnknownArtifact:
             return None
+
+    def several(self, job_ids: Sequence[str]) -> list[Kept | None]:
+        """The same of several jobs, in their order."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return list(threads.map(self.get, job_ids))
+
+    def missing(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that are not archived."""
+        found = zip(job_ids, self.several(job_ids), strict=True)
+        return {job_id for job_id, kept in found if kept is None}
 
     def find(self, start: str) -> list[str]:
         """Ids that begin like this; three at most."""
@@ -135,14 +153,21 @@ class Archive:
         for day in self.days():
             if not first <= day <= last:
                 continue
-            for entry in self.entries(day):
-                wanted = since <= entry.created < until and state in (None, entry.state)
-                if wanted and kind in (None, entry.kind) and (kept := self.get(entry.id)) is not None:
-                    yield kept.record
+            wanted = [
+                entry.id
+                for entry in self.entries(day)
+                if since <= entry.created < until
+                and state in (None, entry.state)
+                and kind in (None, entry.kind)
+            ]
+            for begin in range(0, len(wanted), _THREADS):
+                for kept in self.several(wanted[begin : begin + _THREADS]):
+                    if kept is not None:
+                        yield kept.record
 
-    def forget(self, job_id: str) -> None:
-        """Removes the record of a job; its line goes with `tidy`."""
-        self._store.delete(ArchiveKeys.record(job_id))
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """Removes the records of jobs; their lines go with `tidy`."""
+        self._store.delete_all(map(ArchiveKeys.record, job_ids))
 
     def tidy(self, day: str, gone: Collection[str] = ()) -> None:
         """Puts the objects of a day together, without the jobs that are gone."""
