@@ -198,11 +198,13 @@ def _text_blocks(path: Path, names: Sequence[str]) -> Iterator[list[list[str] | 
 
 def _lines(path: Path) -> Iterator[list[str]]:
     csv.field_size_limit(LONGEST_FIELD)
-    delimiter = delimiter_of(path)
     try:
+        delimiter = delimiter_of(path)
         with _opened(path) as file:
             yield from csv.reader(file, delimiter=delimiter)
-    except (OSError, csv.Error, UnicodeError) as error:
+    except UnicodeError as error:
+        raise BadInput(f"{path.name} cannot be read as a table: {error}; save it as UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise BadInput(f"{path.name} cannot be read as a table: {error}") from error
 
 
