@@ -96,12 +96,14 @@ class Teller:
 
     def mean(self, rows: Rows) -> float:
         """Nats a token over all that are to be told; NaN if there is none."""
-        if not rows.told():
-            return math.nan
-        width = rows.tokens.shape[1]
+        return float(self.by_row(rows).sum()) / rows.told() if rows.told() else math.nan
+
+    def by_row(self, rows: Rows) -> Array:
+        """Nats of each row, of all its tokens that are to be told together, float64 (rows,)."""
+        width, count = rows.tokens.shape[1], len(rows)
         size = max(1, min(AT_ONCE, MOST_LOGITS // self._layout.vocabulary) // width)
-        total = 0.0
-        for begin in range(0, len(rows), size):
-            found = self._compiled(*map(tf.constant, rows.batch(begin, size)))
-            total += float(np.asarray(found, np.float64).sum())
-        return total / rows.told()
+        found = [
+            np.asarray(self._compiled(*map(tf.constant, rows.batch(begin, size))), np.float64).sum(axis=1)
+            for begin in range(0, count, size)
+        ]
+        return np.concatenate([*found, np.zeros(0)])[:count]
