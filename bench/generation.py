@@ -247,8 +247,8 @@ def tune(path: Path, home: Path, characters: int) -> None:
             print(
                 f"{'all weights' if adapters is None else f'adapters of rank {adapters}'}: perplexity "
                 f"{found.before.perplexity:.2f} before, {found.held_out.perplexity:.2f} after {found.steps} "
-                f"steps, {minutes:.1f} processor minutes; unigram {math.exp(found.held_out.unigram):.0f}, 5-gram "
-                f"{math.exp(found.held_out.five_gram or math.nan):.0f}",
+                f"steps, {minutes:.1f} processor minutes; unigram {math.exp(found.held_out.unigram):.0f}, "
+                f"5-gram {math.exp(found.held_out.five_gram or math.nan):.0f}",
                 flush=True,
             )
 
