@@ -23,8 +23,9 @@ def pinned(spec: JobSpec[ResultT], sets: "DataSets") -> tuple[JobSpec[ResultT], 
     Raises:
         InvalidSpec: a data set holds something else than the field takes, or has no such column.
         UnknownDataSet: there is none of that name.
-        BadInput: the folder holds no checkpoint.
+        BadInput: the folder holds no checkpoint, or no images that can be read.
     """
+    spec = _with_images_uploaded(spec, sets)
     found: dict[str, DataSetInfo] = {}
     for field, name, content in spec.named_sets():
         found[name] = _of_content(spec, field, sets.find(name), content)
@@ -48,6 +49,12 @@ def _has_column(spec: JobSpec[ResultT], field: str, info: "DataSetInfo", column:
             f"{spec.kind}: field {field!r}: the data set {info.name!r} has no column {column!r}; its columns "
             f"are {', '.join(info.columns)}"
         )
+
+
+def _with_images_uploaded(spec: JobSpec[ResultT], sets: "DataSets") -> JobSpec[ResultT]:
+    folders = {field: Path(name).expanduser() for field, name, _ in spec.named_sets() if is_folder(name)}
+    uploaded = {field: sets.upload_images(folder).name for field, folder in folders.items()}
+    return spec.model_copy(update=uploaded)
 
 
 def _with_folders_uploaded(spec: JobSpec[ResultT], sets: "DataSets") -> JobSpec[ResultT]:
