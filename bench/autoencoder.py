@@ -24,7 +24,7 @@ SPEC = TrainSelfSupervised(dataset="mnist-5k", epochs=100_000, validation=0.0)
 FIT = """
 import sys, time
 import keras, numpy as np
-from jobs.datasets import named
+from jobs.datasets.images import named
 
 images = named.load("mnist-5k").images.reshape(-1, 784).astype("float32") / 255.0
 inputs = keras.Input((784,))

@@ -29,7 +29,7 @@ import tensorflow as tf
 from bench.stack import running_stack
 from jobs.checkpoints.file import Checkpoint
 from jobs.context import Progress, StopReason
-from jobs.datasets import named
+from jobs.datasets.images import named
 from jobs.errors import Stopped
 from jobs.gan.models import build_gan
 from jobs.gan.recipes import recipe

@@ -52,8 +52,8 @@ def prepare(folder: Path) -> None:
     """Writes `texts.csv`, and the classifier to `model/` in Hugging Face's format."""
     import csv
 
-    from jobs.datasets import texts
-    from jobs.datasets.rows import rows
+    from jobs.datasets.texts import sets as texts
+    from jobs.datasets.texts.rows import rows
     from jobs.local import LocalContext
     from jobs.pretrained import models
     from jobs.pretrained.card import Card

@@ -20,7 +20,7 @@ import tensorflow as tf
 from jobs import TrainGeneration
 from jobs.datasets.corpora.intake import Dividing, take_corpus
 from jobs.local import run_locally
-from jobs.pretrained import smollm
+from jobs.pretrained.built import smollm
 from jobs.training import machine
 from jobs.transformer.decoder import folders, tiny
 from jobs.transformer.decoder.forward import Causal, hidden, logits

@@ -27,7 +27,7 @@ from numpy.lib import format as npy
 from bench.stack import running_stack
 from jobs import TrainGan, TrainSelfSupervised
 from jobs.context import Progress, StopReason
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import Stopped
 from jobs.local import LocalContext, run_locally
 from worker.memory import private, resident, size

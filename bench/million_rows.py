@@ -69,7 +69,8 @@ def write_texts(path: Path, rows: int) -> None:
 def classify(folder: Path, source: Path) -> None:
     from jobs import ClassifyTexts
     from jobs.local import run_locally
-    from jobs.pretrained import models, tiny
+    from jobs.pretrained import models
+    from jobs.pretrained.built import tiny
     from jobs.pretrained.card import Card
     from jobs.pretrained.export import export
     from jobs.transformer.bulk.engine import Choice, classifying

@@ -60,7 +60,7 @@ def echo(job: str, text: str, kept: bool) -> dict[str, Any]:
 @app.task(name="peer.generate")
 def generate(job: str, weights: str, spec: str, count: int, seed: int, kept: bool) -> dict[str, Any]:
     """As `gan.generate`: grid, single images, `.npz`."""
-    from jobs.datasets.images import ImageSet
+    from jobs.datasets.images.image_set import ImageSet
     from jobs.gan.generate import draw, draw_latents
     from jobs.pictures import grid, png
 

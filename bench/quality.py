@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from bench.tutorial_gan import TutorialGan
-from jobs.datasets import named
+from jobs.datasets.images import named
 from jobs.gan.evaluate import classes, distances
 from jobs.gan.generate import draw_latents
 from jobs.gan.measures.features import feature_network

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from jobs.datasets import named
+from jobs.datasets.images import named
 from jobs.local import LocalContext, run_locally
 from jobs.probes import effective_rank, few, knn_accuracy, linear_accuracy
 from jobs.selfsupervised.evaluate import Representations, representations

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from jobs.context import Progress, StopReason
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import Stopped
 from jobs.gan.style.spec import TrainStyle
 from jobs.local import LocalContext, run_locally

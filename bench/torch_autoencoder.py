@@ -9,7 +9,7 @@ import time
 import numpy as np
 import torch
 
-from jobs.datasets import named
+from jobs.datasets.images import named
 
 BATCH = 256
 

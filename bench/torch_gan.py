@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from jobs.datasets import named
+from jobs.datasets.images import named
 
 BATCH, LATENTS, CHANNELS = 128, 100, 64
 #: Of `gan.train`, for which it is the default where there are convolutions.

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from jobs.datasets import named
+from jobs.datasets.images import named
 from jobs.gan.networks import build_discriminator, build_generator
 from jobs.gan.recipes import recipe
 from jobs.gan.spec import TrainGan

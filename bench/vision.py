@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from jobs import EvaluateImageClassifier, TrainImageClassifier, TrainSelfSupervised
-from jobs.datasets.images import ImageSet
-from jobs.datasets.named import DIGITS, load
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.named import DIGITS, load
 from jobs.local import run_locally
 
 SEEDS = (0, 1, 2)

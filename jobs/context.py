@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from jobs.checkpoints.file import Checkpoint
 
 if TYPE_CHECKING:
-    from jobs.datasets.images import ImageSet
+    from jobs.datasets.images.image_set import ImageSet
     from jobs.datasets.tables.table import Table
     from jobs.spec import JobResult, JobSpec
 

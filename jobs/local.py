@@ -22,7 +22,7 @@ from jobs.names import checked_name, checked_path
 from jobs.spec import JobResult, JobSpec, ResultT
 
 if TYPE_CHECKING:
-    from jobs.datasets.images import ImageSet
+    from jobs.datasets.images.image_set import ImageSet
     from jobs.datasets.tables.table import Table
 
 #: Pieces of the result, for later attempts.

@@ -5,8 +5,8 @@ from typing import Any
 
 from jobs.datasets.corpora.corpus import Corpus
 from jobs.datasets.corpora.named import CORPORA
-from jobs.datasets.images import ImageSet
-from jobs.datasets.named import DATA_SETS
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.named import DATA_SETS
 from jobs.datasets.pairs.named import PAIR_SETS
 from jobs.datasets.pairs.pairs import Pairs
 from jobs.datasets.questions.named import QUESTION_SETS
@@ -14,7 +14,7 @@ from jobs.datasets.questions.sets import QuestionSet
 from jobs.datasets.tables.intake import span_of
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.tables.table import Table
-from jobs.datasets.texts import TEXT_SETS
+from jobs.datasets.texts.sets import TEXT_SETS
 
 #: Names that come with Triptych, of what is listed.
 NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES, *CORPORA, *QUESTION_SETS, *PAIR_SETS)

@@ -10,7 +10,7 @@ from typing import Any
 from jobs.datasets.bundle import digest_of
 from jobs.datasets.bundle import pack as pack_files
 from jobs.datasets.corpora.corpus import CORPUS, Corpus
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.pairs.pairs import PAIRS, Pairs
 from jobs.datasets.questions.sets import ABOUT, QuestionSet
 from jobs.datasets.tables.table import TABLE, Table

@@ -9,8 +9,7 @@ from typing import Literal
 from jobs.datasets.bundle import digest_of
 from jobs.datasets.corpora.dividing import Documents
 from jobs.datasets.corpora.intake import Dividing, take_corpus
-from jobs.datasets.images import ImageSet
-from jobs.datasets.intake import Writing, take
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.pairs.intake import Laid, Taking, take_pairs
 from jobs.datasets.questions.checking import Wrong
 from jobs.datasets.questions.loading import read as read_questions
@@ -18,7 +17,8 @@ from jobs.datasets.questions.reading import FORMATS as QUESTION_FORMATS
 from jobs.datasets.tables.intake import Reading
 from jobs.datasets.tables.telling import Content, chosen
 from jobs.datasets.telling import holds_questions
-from jobs.datasets.texts import FORMATS
+from jobs.datasets.texts.intake import Writing, take
+from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_name
 from jobs.pretrained.files import CONFIG, FILES, WEIGHTS
@@ -131,7 +131,7 @@ class Uploading(ABC):
             return self._upload_rows(name, path, content, writing, reading)
         if (path / CONFIG).is_file():
             return self._upload_checkpoint(name, path)
-        from jobs.datasets.packing import pack
+        from jobs.datasets.images.packing import pack
 
         images = pack(path, size=size, range=range, pages=pages)
         with TemporaryDirectory(prefix="triptych-") as folder:

@@ -65,7 +65,7 @@ def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: py
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A folder with an encoder of random weights in Hugging Face's format."""
-    from jobs.pretrained import tiny
+    from jobs.pretrained.built import tiny
 
     folder = tmp_path / "checkpoint"
     folder.mkdir()

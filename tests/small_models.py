@@ -14,12 +14,13 @@ from jobs import (
     TrainStyle,
     TrainText,
 )
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.step import Step
 from jobs.datasets.tables.table import Table
 from jobs.local import run_locally
-from jobs.pretrained import masked, models, spans, tiny
+from jobs.pretrained import masked, models, spans
+from jobs.pretrained.built import tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
 from jobs.transformer.answering.reading import READING, Reading

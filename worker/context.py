@@ -16,7 +16,7 @@ from jobs.checkpoints.file import Checkpoint, digest_of_spec
 from jobs.checkpoints.kept import KeptCheckpoints
 from jobs.checkpoints.reports import line_of
 from jobs.context import Progress, StopReason, T
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.tables.table import Table
 from jobs.spec import JobResult, JobSpec
 from scheduler.errors import UnknownArtifact

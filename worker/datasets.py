@@ -8,9 +8,9 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
 
-from jobs.datasets import named
 from jobs.datasets.bundle import digest_of, unpack
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import named
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.readable import encodable
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.tables.table import Table

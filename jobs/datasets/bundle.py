@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jobs.datasets import damage
-from jobs.datasets.images import EPOCH
+from jobs.datasets.images.image_set import EPOCH
 from jobs.errors import BadInput, InvalidSpec
 from jobs.names import checked_path
 

@@ -4,11 +4,11 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from jobs.datasets.corpora.named import CORPORA
-from jobs.datasets.named import DATA_SETS
+from jobs.datasets.images.named import DATA_SETS
 from jobs.datasets.pairs.named import PAIR_SETS
 from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.datasets.tables.named import TABLES
-from jobs.datasets.texts import TEXT_SETS
+from jobs.datasets.texts.sets import TEXT_SETS
 from jobs.errors import InvalidSpec
 from jobs.spec import JobSpec
 

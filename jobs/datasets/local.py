@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from jobs.datasets import named, packing
-from jobs.datasets.images import ImageSet
-from jobs.datasets.intake import take
+from jobs.datasets.images import named, packing
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.tables import named as tables
 from jobs.datasets.tables.table import Table
-from jobs.datasets.texts import FORMATS
+from jobs.datasets.texts.intake import take
+from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput
 from jobs.names import checked_name
 

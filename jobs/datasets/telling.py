@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jobs.datasets.questions.reading import COLUMNS, named_columns
 from jobs.datasets.tables.telling import Content
-from jobs.datasets.texts import columns_of
+from jobs.datasets.texts.sets import columns_of
 from jobs.errors import BadInput
 
 _KNOWN = {name for names in COLUMNS.values() for name in names}

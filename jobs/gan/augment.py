@@ -3,7 +3,7 @@
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.errors import BadInput
 from jobs.gan.evaluate import checked_data, checked_labels
 from jobs.gan.generate import Generator, draw_all, draw_latents, load_generator

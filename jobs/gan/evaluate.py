@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.gan.generate import Generator, draw_all, draw_latents, load_generator
 from jobs.gan.measures.features import FeatureNetwork, Seen, feature_network

@@ -12,7 +12,7 @@ import tensorflow as tf
 from safetensors import SafetensorError, safe_open
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.readable import encodable
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import BadInput, Stopped

@@ -10,7 +10,7 @@ import tensorflow as tf
 from safetensors.numpy import save
 
 from jobs.context import JobContext
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.gan.models import Gan, build_gan
 from jobs.gan.networks import build_generator

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.errors import BadInput, Diverged
 from jobs.gan.generate import BATCH, draw, draw_latents
 from jobs.gan.measures.judge import Judge

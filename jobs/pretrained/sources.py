@@ -94,7 +94,7 @@ def _from_hub(name: str) -> Callable[[Path], None]:
 
 
 def _write_tiny(folder: Path) -> None:
-    from jobs.pretrained import tiny
+    from jobs.pretrained.built import tiny
 
     tiny.write(folder)
 
@@ -106,7 +106,7 @@ def _write_tiny_decoder(folder: Path) -> None:
 
 
 def _write_smollm(folder: Path) -> None:
-    from jobs.pretrained import smollm
+    from jobs.pretrained.built import smollm
 
     smollm.write(folder)
 

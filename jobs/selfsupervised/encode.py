@@ -11,8 +11,8 @@ from numpy.lib import format as npy
 
 from jobs.checkpoints.file import Checkpoint, digest_of_spec
 from jobs.context import JobContext, Progress
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import EPOCH, ImageSet
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import EPOCH, ImageSet
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import Stopped
 from jobs.selfsupervised.methods.building import load

@@ -6,8 +6,8 @@ import json
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.pictures.lettering import lettering, verbatim
 from jobs.probes import (

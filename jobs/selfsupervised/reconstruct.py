@@ -3,7 +3,7 @@
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.fitting import fitted
+from jobs.datasets.images.fitting import fitted
 from jobs.errors import BadInput
 from jobs.pictures import grid
 from jobs.selfsupervised.methods.building import load

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.pictures import curves
 from jobs.probes import knn_accuracy

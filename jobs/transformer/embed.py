@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from jobs.context import JobContext
-from jobs.datasets.images import EPOCH
+from jobs.datasets.images.image_set import EPOCH
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.pretrained.tokens import Array
 from jobs.transformer.asked import cuts_of

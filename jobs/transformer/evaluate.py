@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets import texts as text_sets
-from jobs.datasets.rows import Row
+from jobs.datasets.texts import sets as text_sets
+from jobs.datasets.texts.rows import Row
 from jobs.errors import Stopped
 from jobs.pretrained.tokens import Array
 from jobs.transformer.asking import Classifier, classifier

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets import texts as text_sets
+from jobs.datasets.texts import sets as text_sets
 from jobs.errors import BadInput
 from jobs.pictures import curves
 from jobs.pretrained.models import load

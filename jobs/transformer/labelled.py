@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.datasets.readable import REPLACEMENT
-from jobs.datasets.rows import Row, row_of_spec, rows
+from jobs.datasets.texts.rows import Row, row_of_spec, rows
 from jobs.errors import BadInput
 from jobs.pretrained.tokens import Array
 from jobs.transformer.spelling import as_named, unified

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.datasets import named
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import named
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import TriptychError
 from scheduler.artifacts import ArtifactStore
 from scheduler.job import Job

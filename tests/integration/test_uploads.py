@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from jobs import ClassifyTexts, FineTune, TrainGan
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from scheduler.cli import app
 from scheduler.errors import UnknownDataSet

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from triptych_trial.spec import Echo, Fail, Look, Steps, Survey
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.local import run_locally
 from jobs.spec import Limits
 from scheduler import Client, FailureCause, Job, JobFailed, JobState

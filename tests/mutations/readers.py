@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from jobs import catalog
-from jobs.datasets.intake import take
-from jobs.datasets.packing import pack
-from jobs.datasets.rows import rows
+from jobs.datasets.images.packing import pack
+from jobs.datasets.texts.intake import take
+from jobs.datasets.texts.rows import rows
 from jobs.errors import BadInput
 from tests.mutations.changes import BYTES, TEXT, Change, json_changed
 
@@ -190,7 +190,7 @@ def _read_texts(path: Path) -> None:
 
 def _checkpoint(name: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
-        from jobs.pretrained import tiny
+        from jobs.pretrained.built import tiny
 
         tiny.write(folder)
         return folder / name
@@ -199,8 +199,8 @@ def _checkpoint(name: str) -> Callable[[Path], Path]:
 
 
 def _read_checkpoint(path: Path) -> None:
+    from jobs.pretrained.built.tiny import HIDDEN
     from jobs.pretrained.models import load
-    from jobs.pretrained.tiny import HIDDEN
     from jobs.pretrained.tokens import Tokenizer
     from jobs.transformer.bulk.engine import Choice, embedding
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jobs.context import Progress, StopReason
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.local import LocalContext
 
 # TensorFlow greets every process with lines on stderr; it reads these before its first import.

@@ -19,7 +19,7 @@ from jobs.datasets.questions.loading import read
 from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
-from jobs.pretrained import tiny
+from jobs.pretrained.built import tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.models import inputs
 from jobs.pretrained.pairs import Pairs

@@ -136,7 +136,7 @@ def test_a_client_imports_nothing_heavy() -> None:
     """In a fresh interpreter: everything that submitting and checking data needs."""
     program = (
         "import sys, jobs, jobs.checkpoints.file, jobs.context, jobs.local, jobs.pictures\n"
-        "import jobs.catalog, jobs.datasets.named, jobs.datasets.packing\n"
+        "import jobs.catalog, jobs.datasets.images.named, jobs.datasets.images.packing\n"
         "jobs.catalog.kinds()\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'safetensors', 'sklearn', 'mlxtend', 'pandas'}\n"
         "sys.exit(repr(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"

@@ -11,7 +11,7 @@ from jobs.datasets.corpora import corpus as corpora
 from jobs.datasets.corpora.corpus import Corpus, characters_in
 from jobs.datasets.corpora.intake import Dividing, take_corpus
 from jobs.datasets.corpora.named import CORPORA, corpus_of
-from jobs.datasets.intake import Writing
+from jobs.datasets.texts.intake import Writing
 from jobs.errors import BadInput
 from jobs.local import LocalContext
 

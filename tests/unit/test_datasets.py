@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.datasets import folder, named
-from jobs.datasets.images import ImageSet
-from jobs.datasets.packing import pack
+from jobs.datasets.images import folder, named
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.packing import pack
 from jobs.errors import BadInput
 
 Picture = Callable[..., Path]

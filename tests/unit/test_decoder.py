@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from jobs.errors import BadInput
-from jobs.pretrained import smollm
+from jobs.pretrained.built import smollm
 from jobs.pretrained.tensors import Weights
 from jobs.transformer.decoder import folders, tiny
 from jobs.transformer.decoder.cache import Session, chunk_of, rows_for, slots_for, tensors

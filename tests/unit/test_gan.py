@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from jobs import GanResult, GenerateImages, ImagesResult, TrainGan
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.gan.layers.objectives import cross_entropy
 from jobs.gan.models import Gan, build_gan

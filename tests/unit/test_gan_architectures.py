@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Diverged, InvalidSpec
 from jobs.gan.architectures.residual import SpectralDense
 from jobs.gan.layers.changes import changed, moved

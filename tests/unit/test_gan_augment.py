@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import AugmentDataSet, EvaluateGan, GenerateImages, TrainGan
-from jobs.datasets import named
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import named
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from jobs.gan import augment, evaluate, generate
 from jobs.gan.generate import Generator

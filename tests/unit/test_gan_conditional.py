@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow")
 
 from jobs import GanResult, GenerateImages, TrainGan
 from jobs.context import StopReason
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Stopped
 from jobs.gan.spec import AugmentDataSet
 from jobs.local import LocalContext, run_locally

@@ -8,7 +8,7 @@ from PIL import Image
 pytest.importorskip("tensorflow")
 
 from jobs import GenerateImages, TrainGan
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from jobs.gan.generate import FRAMES, draw_latents
 from jobs.gan.interpolation import round_trip, spherical

@@ -8,8 +8,8 @@ from PIL import Image
 pytest.importorskip("tensorflow")
 
 from jobs import EvaluateGan, Evaluation, TrainGan
-from jobs.datasets import named
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import named
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.gan.evaluate import by_class, classes, memorisation
 from jobs.gan.measures.features import Seen, feature_network

@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.gan import networks
 from jobs.gan.layers import lean, strided
 from jobs.gan.models import build_gan

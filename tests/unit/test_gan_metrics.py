@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from jobs.datasets import named
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import named
+from jobs.datasets.images.image_set import ImageSet
 from jobs.gan.measures import metrics
 from jobs.gan.measures.classifier import FEATURES
 from jobs.gan.measures.features import feature_network

@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow")
 import keras
 import tensorflow as tf
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Diverged, InvalidSpec, Stopped
 from jobs.gan.layers.adam import FusedAdam
 from jobs.gan.layers.objectives import OBJECTIVES

@@ -10,7 +10,7 @@ from PIL import Image
 
 pytest.importorskip("tensorflow")
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Stopped
 from jobs.gan.style import apply, whole
 from jobs.gan.style.evaluate import colours_shifted

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 pytest.importorskip("tensorflow")
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Diverged, InvalidSpec, Stopped
 from jobs.gan import watching
 from jobs.gan.measures.judge import Judge, Look

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.datasets.images import ImageSet
-from jobs.datasets.packing import pack
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.packing import pack
 from jobs.errors import BadInput
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"

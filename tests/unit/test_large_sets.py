@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.datasets import archive, mapped
-from jobs.datasets.images import EPOCH, ImageSet
+from jobs.datasets import mapped
+from jobs.datasets.images import archive
+from jobs.datasets.images.image_set import EPOCH, ImageSet
+from jobs.datasets.images.packing import pack
 from jobs.datasets.mapped import RowReader, let_go, on_disk
-from jobs.datasets.packing import pack
 from jobs.errors import BadInput
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("safetensors")
 from jobs import GenerateImages, TrainGan, catalog
 from jobs.checkpoints.file import Checkpoint, digest_of_spec
 from jobs.context import Progress
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from jobs.gan.spec import GanResult
 from jobs.local import LocalContext, run_locally

@@ -12,9 +12,9 @@ pytest.importorskip("tensorflow")
 
 from jobs import catalog
 from jobs.datasets import bundle
-from jobs.datasets.images import ImageSet
-from jobs.datasets.intake import take
-from jobs.datasets.packing import pack
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.packing import pack
+from jobs.datasets.texts.intake import take
 from jobs.errors import BadInput, InvalidSpec, TriptychError
 from tests.mutations.trial import tried
 

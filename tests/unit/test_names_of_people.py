@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.readable import encodable, one_line
 from jobs.errors import BadInput
 from jobs.pictures import bars, curves, lettering

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow")
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from jobs.errors import BadInput
-from jobs.pretrained import tiny
+from jobs.pretrained.built import tiny
 from jobs.pretrained.pairs import Pairs
 
 

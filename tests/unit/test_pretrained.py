@@ -11,10 +11,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from jobs.datasets import bundle, texts
+from jobs.datasets import bundle
+from jobs.datasets.texts import sets as texts
 from jobs.errors import BadInput
 from jobs.local import LocalContext
-from jobs.pretrained import sources, tiny
+from jobs.pretrained import sources
+from jobs.pretrained.built import tiny
 from jobs.pretrained.models import load
 from jobs.pretrained.tokens import Tokenizer
 from jobs.transformer.encoder.lengths import padded_batches

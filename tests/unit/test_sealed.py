@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from jobs.checkpoints.sealed import seal, unseal
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import InvalidSpec
 from jobs.local import LocalContext
 

@@ -16,9 +16,9 @@ from PIL import Image
 pytest.importorskip("tensorflow")
 
 from jobs import catalog
-from jobs.datasets import named
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import named
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
 from jobs.selfsupervised.evaluate import errors, representations

@@ -13,7 +13,8 @@ import tensorflow as tf
 from safetensors.numpy import load_file, save_file
 
 from jobs.errors import BadInput
-from jobs.pretrained import masked, tiny
+from jobs.pretrained import masked
+from jobs.pretrained.built import tiny
 from jobs.pretrained.masked import NAMES, MaskedHead
 from jobs.pretrained.tensors import expected
 from jobs.selfsupervised.text.preparing import read

@@ -9,9 +9,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from jobs.datasets.intake import Taken, Writing, take
-from jobs.datasets.rows import Row, rows
-from jobs.datasets.texts import file_of
+from jobs.datasets.texts.intake import Taken, Writing, take
+from jobs.datasets.texts.rows import Row, rows
+from jobs.datasets.texts.sets import file_of
 from jobs.errors import BadInput
 from jobs.local import LocalContext
 from jobs.transformer.labelled import for_classes, of_file, of_texts

@@ -8,8 +8,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from jobs.datasets.intake import Taken, take
-from jobs.datasets.rows import rows
+from jobs.datasets.texts.intake import Taken, take
+from jobs.datasets.texts.rows import rows
 from jobs.errors import BadInput
 from jobs.transformer.labelled import of_file
 
@@ -66,7 +66,7 @@ def test_the_first_line_of_json_lines_is_read_as_the_others_are(tmp_path: Path) 
 
 def test_a_pad_token_that_the_model_has_not_grown_for_changes_nothing(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
-    from jobs.pretrained import tiny
+    from jobs.pretrained.built import tiny
     from jobs.pretrained.models import load
     from jobs.pretrained.tokens import Tokenizer
     from jobs.transformer.bulk.engine import Choice, embedding

@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from jobs.checkpoints.file import Checkpoint, digest_of_state
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import Diverged, Stopped
 from jobs.gan.models import DenseGan, build_gan
 from jobs.gan.spec import GanResult, TrainGan

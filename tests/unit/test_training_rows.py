@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from jobs import TrainGan, TrainSelfSupervised, catalog
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import Stopped
 from jobs.local import LocalContext, run_locally
 from jobs.spec import JobSpec

@@ -15,7 +15,8 @@ pytest.importorskip("tensorflow")
 from jobs import ClassifyTexts
 from jobs.errors import BadInput, Stopped
 from jobs.local import LocalContext, run_locally
-from jobs.pretrained import models, tiny
+from jobs.pretrained import models
+from jobs.pretrained.built import tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
 from jobs.transformer.bulk import engine, tables, windows

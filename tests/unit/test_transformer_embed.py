@@ -15,7 +15,8 @@ import tensorflow as tf
 from jobs import EmbedTexts
 from jobs.errors import BadInput, Stopped
 from jobs.local import LocalContext, run_locally
-from jobs.pretrained import models, tiny
+from jobs.pretrained import models
+from jobs.pretrained.built import tiny
 from jobs.pretrained.sources import SAMPLES
 from jobs.pretrained.tokens import Tokenizer
 from jobs.transformer.bulk import windows

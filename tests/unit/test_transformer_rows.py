@@ -4,7 +4,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from jobs.datasets.rows import Row, blocks, rows
+from jobs.datasets.texts.rows import Row, blocks, rows
 from jobs.errors import BadInput
 
 LONG = "long " * 20_000

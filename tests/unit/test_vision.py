@@ -10,7 +10,7 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from jobs.local import LocalContext, run_locally
 from jobs.selfsupervised.spec import TrainSelfSupervised

@@ -13,7 +13,7 @@ pytest.importorskip("keras_hub")
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from jobs.local import run_locally
 from jobs.transformer.vision.folders.positions import SHARPNESS, interpolated

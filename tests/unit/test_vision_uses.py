@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 from pyarrow import csv, parquet
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.local import run_locally
 from jobs.transformer.vision.mistakes import worst

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 from jobs.datasets.corpora.corpus import BLOCK, Corpus, write_about
 from jobs.datasets.corpora.dividing import DOCUMENTS, Documented, Documents, divide
-from jobs.datasets.dialect import encoding_of
-from jobs.datasets.intake import Writing, take
 from jobs.datasets.readable import REPLACEMENT
-from jobs.datasets.rows import rows
-from jobs.datasets.texts import FORMATS, columns_of
+from jobs.datasets.texts.dialect import encoding_of
+from jobs.datasets.texts.intake import Writing, take
+from jobs.datasets.texts.rows import rows
+from jobs.datasets.texts.sets import FORMATS, columns_of
 from jobs.errors import BadInput
 
 #: What a file of running text is called.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobs.datasets.corpora.corpus import CORPUS, Corpus
 from jobs.datasets.corpora.intake import Dividing, take_corpus
-from jobs.datasets.texts import FORMATS
+from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jobs.datasets.images import Array
+from jobs.datasets.images.image_set import Array
 
 #: A difference of neighbours from which on there is an edge, of 255.
 STRENGTH = 48

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.errors import BadInput
 
 #: Emoji in version 17, and pixels of a side.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jobs.datasets import archive, folder
-from jobs.datasets.images import ImageSet
-from jobs.datasets.listing import Listing, listing
-from jobs.datasets.packing import checked_range, resized
+from jobs.datasets.images import archive, folder
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.listing import Listing, listing
+from jobs.datasets.images.packing import checked_range, resized
+from jobs.datasets.images.picture import Pages
 from jobs.datasets.pairs.pairs import Pairs, size_of
-from jobs.datasets.picture import Pages
 from jobs.datasets.readable import encodable, one_line
 from jobs.errors import BadInput
 

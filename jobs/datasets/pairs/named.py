@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.datasets import named
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import named
+from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.pairs import emoji
 from jobs.datasets.pairs.edges import edges
 from jobs.datasets.pairs.pairs import Pairs

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from jobs.datasets import damage
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 
 #: The files of a set of pairs; the first one is what a folder is known by.

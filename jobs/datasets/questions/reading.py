@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.datasets.texts import LONGEST_FIELD, columns_of
+from jobs.datasets.texts.sets import LONGEST_FIELD, columns_of
 from jobs.errors import BadInput
 
 #: What a file of questions may be, by its suffix.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jobs.datasets.tables.coded import Coded
-from jobs.datasets.texts import LONGEST_FIELD
+from jobs.datasets.texts.sets import LONGEST_FIELD
 from jobs.errors import BadInput
 
 Array = np.ndarray[Any, Any]

@@ -19,7 +19,7 @@ import tensorflow as tf
 from safetensors.numpy import load, save
 
 from jobs.context import JobContext
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.gan.measures import classifier
 from jobs.gan.measures.classifier import BATCH, QUARTER_TURNS, accuracy, build, square, train
 

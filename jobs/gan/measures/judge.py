@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.gan.measures.features import feature_network
 from jobs.gan.measures.metrics import frechet_distance, moments
 

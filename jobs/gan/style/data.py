@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.datasets.pairs.loading import pairs_of
 from jobs.errors import BadInput
 from jobs.gan.style.networks.size import HALVINGS, SMALLEST_SIDE
@@ -94,8 +94,8 @@ def sets_of(spec: TrainStyle, context: JobContext) -> Sets:
     for field_name, images in (("source", source), ("target", target)):
         if len(images) < 2:
             raise BadInput(
-                f"the data set {names[field_name]!r} in {field_name!r} has one picture; a style is learnt from "
-                "at least 2, better from some hundred"
+                f"the data set {names[field_name]!r} in {field_name!r} has one picture; a style is learnt "
+                "from at least 2, better from some hundred"
             )
     said = f"of {spec.source!r} are {_size(source)} and those of {spec.target!r} {_size(target)}"
     return Sets(source, target, _crop(spec, source, target, said), *_channels(source, target))

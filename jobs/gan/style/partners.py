@@ -1,8 +1,8 @@
-"""How near translated pictures are to their true partners, beside two simple methods. NumPy but for drawing."""
+"""How near translated pictures are to their true partners, beside two simple methods."""
 
 import numpy as np
 
-from jobs.datasets.images import Array
+from jobs.datasets.images.image_set import Array
 from jobs.gan.measures.similarity import structural_similarity
 from jobs.gan.style.data import Sets, squares
 from jobs.gan.style.painting import Painter, paint
@@ -15,7 +15,10 @@ LEAST_ERROR = 1e-10
 
 
 def scores(before: Array, shifted: Array, after: Array, partners: Array) -> PartnerScores:
-    """Of pictures as they were, with shifted colours, and translated; each uint8 (pairs, height, width, channels)."""
+    """Of pictures as they were, with shifted colours, and translated.
+
+    Each is uint8 (pairs, height, width, channels), as their partners are.
+    """
     found: dict[str, float] = {}
     for prefix, images in (("source_", before), ("shifted_", shifted), ("", after)):
         found[f"{prefix}l1"] = mean_difference(images, partners)
@@ -30,7 +33,7 @@ def mean_difference(images: Array, partners: Array) -> float:
 
 
 def signal_to_noise(images: Array, partners: Array) -> float:
-    """10 log10(1 / mean squared error) of each picture, with pixels of a range of 1; their mean in decibels."""
+    """10 log10(1 / mean squared error) of each picture, of a range of 1; their mean, in decibels."""
     errors = [np.square(_exact(*pair)).mean() for pair in zip(images, partners, strict=True)]
     return float(np.mean(-10 * np.log10(np.maximum(errors, LEAST_ERROR))))
 

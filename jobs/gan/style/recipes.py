@@ -137,8 +137,8 @@ def check(kind: str, given: Mapping[str, Any]) -> None:
 def _check_pairs(kind: str, given: Mapping[str, Any]) -> None:
     if given["pairs"] is None:
         raise InvalidSpec(
-            f"{kind}: method pix2pix learns from pairs: give the field 'pairs', such as 'digit-edges', or a set "
-            "that was uploaded with --as pairs"
+            f"{kind}: method pix2pix learns from pairs: give the field 'pairs', such as 'digit-edges', or a "
+            "set that was uploaded with --as pairs"
         )
     for name in ("source", "target"):
         if given[name] is not None:

@@ -91,15 +91,15 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
     )
     target: DataSetName | None = Field(
         default=None,
-        description="pictures that show the look to learn; by default print, and none with pix2pix",
+        description="pictures that show the look to learn; by default print, none with pix2pix",
     )
     pairs: PairsName | None = Field(
         default=None, description="pix2pix: pictures with their partners, in place of source and target"
     )
     method: Method = Field(
         default="cut",
-        description="contrastive (CUT), its faster form, cycle-consistent both ways, or from pairs (pix2pix); "
-        "it sets the defaults of the fields below",
+        description="contrastive (CUT), its faster form, cycle-consistent both ways, or from pairs "
+        "(pix2pix); it sets the defaults of the fields below",
     )
     epochs: int | None = Field(
         default=None,
@@ -165,8 +165,8 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
         default=None,
         ge=0,
         lt=1,
-        description="pix2pix: share of the pairs that is held out and measured on; by default a tenth, at most "
-        "500 pairs",
+        description="pix2pix: share of the pairs that is held out and measured on; by default a tenth, "
+        "at most 500 pairs",
     )
     learning_rate: float | None = Field(
         default=None, gt=0, le=1, description="Adam's step size, all networks"

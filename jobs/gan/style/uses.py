@@ -1,9 +1,10 @@
 """What can be done with a trained generator of style."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from jobs.errors import InvalidSpec
 from jobs.names import DataSetName, JobField, JobName, PairsName
 from jobs.spec import Frozen, JobResult, JobSpec
 
@@ -123,3 +124,13 @@ class EvaluateStyle(JobSpec[StyleEvaluation], kind="gan.style.evaluate"):
         le=50_000,
         description="pictures to translate, compared with as many target pictures; at most half of these",
     )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        for name in ("source", "target"):
+            if self.pairs is not None and getattr(self, name) is not None:
+                raise InvalidSpec(
+                    f"{self.kind}: field 'pairs' has both sides, received {name!r} beside it; give one or "
+                    "the other"
+                )
+        return self

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.images import Array
+from jobs.datasets.images.image_set import Array
 from jobs.errors import BadInput, Diverged
 from jobs.gan.style.data import Sets, squares
 from jobs.gan.style.judging import FEWEST_SOURCE, FEWEST_TARGET, Judge

@@ -10,7 +10,7 @@ from jobs.context import JobContext
 from jobs.datasets.corpora.corpus import Corpus
 from jobs.datasets.corpora.named import corpus_of
 from jobs.errors import BadInput
-from jobs.pretrained import fresh
+from jobs.pretrained.built import fresh
 from jobs.pretrained.families import FAMILIES
 from jobs.pretrained.fields import config_of
 from jobs.pretrained.sources import checkpoint_of, folder_of

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from jobs.context import JobContext
-from jobs.datasets import texts as text_sets
-from jobs.datasets.rows import Row, row_of_spec, rows
+from jobs.datasets.texts import sets as text_sets
+from jobs.datasets.texts.rows import Row, row_of_spec, rows
 from jobs.dividing.parts import Part
 from jobs.errors import BadInput
 from jobs.selfsupervised.text.spec import MASK, FillText

@@ -7,10 +7,10 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from jobs.context import JobContext
-from jobs.datasets import texts as text_sets
 from jobs.datasets.questions.loading import question_set
 from jobs.datasets.questions.sets import QuestionSet
-from jobs.datasets.rows import row_of_spec, rows
+from jobs.datasets.texts import sets as text_sets
+from jobs.datasets.texts.rows import row_of_spec, rows
 from jobs.dividing.parts import Cuts, Part
 from jobs.errors import BadInput
 from jobs.transformer.answering.uses import AnswerQuestions

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import ClassVar, Protocol
 
 from jobs.context import JobContext
-from jobs.datasets import texts as text_sets
-from jobs.datasets.rows import Row, row_of_spec, rows
+from jobs.datasets.texts import sets as text_sets
+from jobs.datasets.texts.rows import Row, row_of_spec, rows
 from jobs.dividing.parts import Part
 from jobs.errors import BadInput
 

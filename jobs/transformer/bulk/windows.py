@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from jobs.datasets.rows import Row
+from jobs.datasets.texts.rows import Row
 from jobs.pretrained.tokens import CHARACTERS_PER_TOKEN, Array, Tokenizer
 from jobs.transformer.bulk.engine import Batch, Engine
 from jobs.transformer.encoder.lengths import padded_batches

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets import texts as text_sets
 from jobs.datasets.corpora.named import corpus_of
-from jobs.datasets.rows import rows
+from jobs.datasets.texts import sets as text_sets
+from jobs.datasets.texts.rows import rows
 from jobs.errors import BadInput
 from jobs.pretrained.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG
 from jobs.pretrained.sources import folder_of

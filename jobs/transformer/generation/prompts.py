@@ -5,7 +5,7 @@ from itertools import accumulate, islice
 
 from jobs.context import JobContext
 from jobs.datasets.readable import REPLACEMENT
-from jobs.datasets.rows import HALVED, Row
+from jobs.datasets.texts.rows import HALVED, Row
 from jobs.dividing.parts import Part
 from jobs.errors import BadInput
 from jobs.pretrained.tokens import CHARACTERS_PER_TOKEN

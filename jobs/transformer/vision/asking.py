@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from jobs.context import JobContext
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import ImageSet
 from jobs.pretrained.sources import folder_of
 from jobs.training import machine
 from jobs.transformer.bulk.engine import Choice

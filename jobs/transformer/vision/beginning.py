@@ -8,8 +8,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from jobs.context import JobContext
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.pretrained.sources import folder_of
 from jobs.transformer.vision.folders.reading import read_folder

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from jobs.context import JobContext
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece, together
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk

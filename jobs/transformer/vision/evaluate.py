@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Stopped
 from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow
 from pyarrow import parquet
 
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.image_set import ImageSet
 from jobs.transformer.judging.scores import probabilities_of
 from jobs.transformer.vision.asking import Array, Stretch
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext
-from jobs.datasets.fitting import fitted
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images.fitting import fitted
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 from jobs.pictures import curves
 from jobs.training import Every, Start, Trained, train

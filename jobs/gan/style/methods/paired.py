@@ -11,7 +11,7 @@ from jobs.training.draws import fork
 
 
 class Paired(StyleGame):
-    """https://arxiv.org/abs/1611.07004: equation 4, with a discriminator that sees both pictures (equation 1).
+    """https://arxiv.org/abs/1611.07004: equation 4; the discriminator sees both pictures (equation 1).
 
     With `game_weight` 0 it is the L1 loss alone, beside which the paper's table 1 puts it; the discriminator
     then learns, and nobody listens to it.

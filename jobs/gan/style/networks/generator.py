@@ -13,9 +13,9 @@ def build_generator(
 ) -> keras.Model:
     """From images (batch, height, width, channels) in [-1, 1] to the same, and to the features on the way.
 
-    A U-Net is `build_unet`'s, and has no features. The residual one resizes and convolves, as transposed convolutions leave a chessboard. The outputs are the image,
-    float32, then what PatchNCE compares: after each convolution that changes the size, after the first block,
-    and after the middle one.
+    A U-Net is `build_unet`'s, and has no features. The residual one resizes and convolves, as transposed
+    convolutions leave a chessboard. The outputs are the image, float32, then what PatchNCE compares: after
+    each convolution that changes the size, after the first block, and after the middle one.
 
     Args:
         size: of its layers.

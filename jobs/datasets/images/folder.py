@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.datasets.images import Array, ImageSet
-from jobs.datasets.listing import first, listing
-from jobs.datasets.picture import Pages, Reader
+from jobs.datasets.images.image_set import Array, ImageSet
+from jobs.datasets.images.listing import first, listing
+from jobs.datasets.images.picture import Pages, Reader
+from jobs.datasets.images.stack import Stack
+from jobs.datasets.images.values import USUAL, Range
 from jobs.datasets.readable import encodable, one_line
-from jobs.datasets.stack import Stack
-from jobs.datasets.values import USUAL, Range
 from jobs.errors import BadInput
 
 #: Files that one refusal names at most.

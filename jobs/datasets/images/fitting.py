@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jobs.datasets.images import Array
+from jobs.datasets.images.image_set import Array
 from jobs.errors import BadInput
 
 #: How bright red, green and blue look: ITU-R BT.601, as Pillow has it.

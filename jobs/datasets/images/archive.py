@@ -10,11 +10,11 @@ import numpy as np
 from numpy.lib import format as npy
 
 from jobs.datasets import damage
-from jobs.datasets.images import Array, ImageSet
-from jobs.datasets.listing import first
+from jobs.datasets.images.image_set import Array, ImageSet
+from jobs.datasets.images.listing import first
+from jobs.datasets.images.values import ASK, Extremes, Kind, Range, range_of
 from jobs.datasets.mapped import BLOCK, let_go, on_disk
 from jobs.datasets.readable import encodable
-from jobs.datasets.values import ASK, Extremes, Kind, Range, range_of
 from jobs.errors import BadInput
 
 #: Names under which images are looked for, and the labels that go with them; the first found counts.

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, ImageSequence
 
-from jobs.datasets.listing import advice, reason_of
-from jobs.datasets.values import USUAL, Extremes, Kind, Range
+from jobs.datasets.images.listing import advice, reason_of
+from jobs.datasets.images.values import USUAL, Extremes, Kind, Range
 from jobs.errors import BadInput
 
 #: Which pictures of a file with several count.

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.datasets import dialect as dialects
-from jobs.datasets.dialect import USUAL, Dialect, Quoting, dialect_of, encoding_of, opened
 from jobs.datasets.readable import REPLACEMENT
-from jobs.datasets.rows import Row, rows
-from jobs.datasets.texts import FORMATS, columns_of, count_of
+from jobs.datasets.texts import dialect as dialects
+from jobs.datasets.texts.dialect import USUAL, Dialect, Quoting, dialect_of, encoding_of, opened
+from jobs.datasets.texts.rows import Row, rows
+from jobs.datasets.texts.sets import FORMATS, columns_of, count_of
 from jobs.errors import BadInput
 
 #: Marks at the beginning of files that are no table, whatever they are called.

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jobs.datasets import archive, folder
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import archive, folder
+from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.images.picture import Pages
+from jobs.datasets.images.values import Range
 from jobs.datasets.mapped import on_disk
-from jobs.datasets.picture import Pages
-from jobs.datasets.values import Range
 from jobs.errors import BadInput
 
 Size = tuple[int, int]

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.datasets import prints
-from jobs.datasets.images import ImageSet
+from jobs.datasets.images import prints
+from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput
 
 DIGITS = prints.DIGITS

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jobs.datasets.images import Array, ImageSet
+from jobs.datasets.images.image_set import Array, ImageSet
 
 #: Files in Matplotlib's folder of fonts: upright, slanted and bold ones of six families.
 FONTS = (

@@ -8,7 +8,7 @@ from typing import IO, Self
 import numpy as np
 from PIL import Image
 
-from jobs.datasets.images import Array
+from jobs.datasets.images.image_set import Array
 from jobs.datasets.mapped import BLOCK
 from jobs.errors import BadInput
 
