@@ -13,7 +13,7 @@ WIDEST = 8
 def build_unet(
     size: Size, channels: int, dtype: str, side: int | None = None, batch: int | None = None
 ) -> keras.Model:
-    """From images (batch, height, width, channels) in [-1, 1] to a list with the same, float32.
+    """From images (batch, height, width, channels) in [-1, 1] to the same, float32, and to the smallest maps.
 
     What is found at each size on the way down is put beside what comes up, so that fine lines need not pass
     the narrow middle. As in the other generator, sides are doubled by repeating pixels; there is no dropout,
@@ -33,10 +33,11 @@ def build_unet(
     for number in range(1, size.halvings + 1):
         beside.append(hidden)
         hidden = layer(hidden, widths[number], 3, 2, dtype, f"halve_{number}")
+    middle = hidden
     for number in reversed(range(size.halvings)):
         hidden = Doubled(dtype=dtype, name=f"double_{number}")(hidden)
         hidden = keras.layers.Concatenate(dtype=dtype, name=f"beside_{number}")([hidden, beside[number]])
         hidden = layer(hidden, widths[number], 3, 1, dtype, f"after_{number}")
     hidden = convolution(channels, 3, 1, dtype, "draw")(hidden)
     drawn = keras.layers.Activation("tanh", dtype="float32", name="pixels")(hidden)
-    return keras.Model(images, [drawn], name="generator")
+    return keras.Model(images, [drawn, middle], name="generator")
