@@ -25,8 +25,9 @@ from jobs.gan.style.methods.game import PLACES, StyleGame
 from jobs.gan.style.methods.losses import difference, patch_nce
 from jobs.gan.style.methods.pool import ImagePool
 from jobs.gan.style.networks import layers
-from jobs.gan.style.networks.generator import Size, build_generator
+from jobs.gan.style.networks.generator import build_generator
 from jobs.gan.style.networks.projection import draw_places
+from jobs.gan.style.networks.size import Size
 from jobs.gan.style.painting import paint, painter
 from jobs.gan.style.recipes import recipe_for
 from jobs.gan.style.spec import TrainStyle

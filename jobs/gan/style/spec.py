@@ -234,12 +234,21 @@ def looks_every(spec: TrainStyle, epochs: int) -> int:
 
 
 _TINY = {
-    "source": "print",
+    "source": "mnist-5k",
     "target": "digits",
     "epochs": 2,
     "batch_size": 256,
     "channels": 2,
     "blocks": 1,
+    "seed": 3,
+}
+
+_PAIRS = {
+    "method": "pix2pix",
+    "pairs": "digit-edges",
+    "epochs": 3,
+    "batch_size": 256,
+    "channels": 2,
     "seed": 3,
 }
 
@@ -250,4 +259,5 @@ SMALLEST = (
     TrainStyle.model_validate(
         {**_TINY, "method": "cyclegan", "image_pool": 3, "augment": True, "loss": "hinge", "judge_every": 0}
     ),
+    TrainStyle.model_validate({**_PAIRS, "judge_every": 0, "flip": True, "l1_weight": 50.0}),
 )
