@@ -133,7 +133,9 @@ class Uploading(ABC):
             return self._upload_checkpoint(name, path)
         from jobs.datasets.images.packing import pack
 
-        images = pack(path, size=size, range=range, pages=pages)
+        return self._publish_images(name, pack(path, size=size, range=range, pages=pages))
+
+    def _publish_images(self, name: str, images: ImageSet) -> DataSetInfo:
         with TemporaryDirectory(prefix="triptych-") as folder:
             file = Path(folder) / "images.npz"
             images.write(file)
@@ -203,3 +205,14 @@ class Uploading(ABC):
             BadInput: the folder holds no checkpoint.
         """
         return self._upload_checkpoint(f"pretrained-{digest_of(folder)[:16]}", folder)
+
+    def upload_images(self, folder: Path) -> DataSetInfo:
+        """Stores a folder of images under a name made of their content.
+
+        Raises:
+            BadInput: it has no image, or some that cannot be used without more being said of them.
+        """
+        from jobs.datasets.images.packing import pack
+
+        images = pack(folder)
+        return self._publish_images(f"images-{images.digest[:16]}", images)
