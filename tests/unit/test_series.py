@@ -358,7 +358,8 @@ def test_every_window_of_the_test_part_counts_once_and_in_no_other_way_by_blocks
     values[290] = np.nan
     data = write(tmp_path, "t", table(values, columns=("a", "b")))
     run_locally(TrainSeries(dataset="t", horizon=5, method="ridge", window=20), tmp_path / "model", data)
-    found = run_locally(EvaluateSeries(model="model"), tmp_path / "one", data)
+    spec = EvaluateSeries(model="model", gaps=())  # gaps are tested in test_filling
+    found = run_locally(spec, tmp_path / "one", data)
     assert found.windows == 2 * (60 - 5 + 1)
     assert found.values == 2 * ((60 - 5 + 1) * 5 - 5)
     assert set(found.forecast) == {"ridge", "seasonal-naive", "linear", "last"}
@@ -368,7 +369,7 @@ def test_every_window_of_the_test_part_counts_once_and_in_no_other_way_by_blocks
     assert mean == pytest.approx(found.forecast["ridge"].mse)
     monkeypatch.setattr("jobs.selfsupervised.series.measuring.BLOCKS", 1)
     monkeypatch.setattr(method, "ROWS", 64)
-    again = run_locally(EvaluateSeries(model="model"), tmp_path / "other", data)
+    again = run_locally(spec, tmp_path / "other", data)
     assert again.forecast["ridge"].mse == pytest.approx(found.forecast["ridge"].mse, rel=1e-12)
     assert (tmp_path / "one/artifacts/by_step.png").exists()
     assert (tmp_path / "one/artifacts/forecasts.png").exists()
@@ -437,6 +438,8 @@ def test_an_evaluation_that_is_stopped_goes_on_and_comes_to_the_same_figures(
             run_locally(spec, tmp_path / "stopped", data, context_that_stops(stops))
     assert run_locally(spec, tmp_path / "stopped", data) == whole
     assert added == list(range(0, whole.windows, 8))  # none was computed again
+    assert set(whole.filling) == set(whole.filling_coverage) == {"1"}
+    assert (tmp_path / "stopped/artifacts/filled.png").exists()
     files = [tmp_path / folder / "artifacts/evaluation.json" for folder in ("whole", "stopped")]
     assert files[0].read_bytes() == files[1].read_bytes()
 
@@ -444,7 +447,8 @@ def test_an_evaluation_that_is_stopped_goes_on_and_comes_to_the_same_figures(
 def test_the_default_is_ridge_where_a_network_is_no_better(tmp_path: Path) -> None:
     values = wave(1500)
     data = write(tmp_path, "t", table(values))
-    spec = TrainSeries(dataset="t", horizon=4, window=24, steps=8, batch_size=128, width=8, depth=1)
+    small = {"steps": 8, "width": 8, "depth": 1, "pretrain_share": 0.0}
+    spec = TrainSeries(dataset="t", horizon=4, window=24, **small)
     found = run_locally(spec, tmp_path / "model", data)
     assert found.steps > 0
     assert set(found.validation) == {"network", "ridge", "seasonal-naive", "linear", "last"}

@@ -1,5 +1,6 @@
 """What a step of the network on time series computes in fused passes, against the plain way."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from jobs.selfsupervised.networks.blocks import Blocks
 from jobs.selfsupervised.networks.fused_blocks import forward
+from jobs.selfsupervised.series.methods.network import Network
 from jobs.selfsupervised.series.methods.passes import forecast_loss, read
 from jobs.selfsupervised.series.panel import normalised
 
@@ -67,6 +69,14 @@ def test_the_loss_of_a_forecast_and_its_gradient_are_those_of_their_definition(
         moved[1][place] += 1e-5
         slope = (brute(moved[1]) - brute(moved[0])) / 2e-5
         assert gradient[place] == pytest.approx(2.0 * slope, abs=1e-4)
+
+
+def test_a_patch_has_each_row_beside_whether_it_was_seen() -> None:
+    # Weights of finished trainings rely on this order.
+    network = SimpleNamespace(count=3, patch=2, sizes=SimpleNamespace(window=5))
+    numbers, seen = tf.constant([[1.0, 2.0, 3.0, 4.0, 5.0]]), tf.constant([[1.0, 1.0, 0.0, 1.0, 1.0]])
+    found = Network._patches(network, numbers, seen)
+    assert found.numpy().tolist() == [[0, 0, 1, 1], [2, 1, 3, 0], [4, 1, 5, 1]]
 
 
 def test_windows_are_read_as_the_methods_read_them() -> None:

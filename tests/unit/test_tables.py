@@ -175,6 +175,12 @@ def test_a_spreadsheet_s_encoding_is_found_out(tmp_path: Path, encoding: str) ->
     assert read_table(written(tmp_path, HOURS, encoding=encoding)).columns == ("a", "b")
 
 
+def test_an_empty_line_counts_where_a_row_is_named(tmp_path: Path) -> None:
+    for row in ("2024-01-02,broken", "2024-01-01,2", "no time,2", "2024-01-02,inf"):
+        with pytest.raises(BadInput, match="row 5"):
+            read_table(written(tmp_path, f"time,a\n\n2024-01-01,1\n\n{row}\n2024-01-03,3\n"))
+
+
 def test_another_encoding_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="save it as UTF-8"):
         read_table(written(tmp_path, "time,größe\n2024-01-01,1\n", encoding="latin-1"))

@@ -56,15 +56,13 @@ def read_table(
         (cells.series.texts, cells.series.codes) if series else (("",), np.zeros(len(cells.times), np.int64))
     )
     if (blank := next((n for n, name in enumerate(ids) if series and not name.strip()), None)) is not None:
-        raise BadInput(
-            f"row {int((codes == blank).argmax()) + cells.first_row} names no series in column {series!r}"
-        )
-    moments = moments_of(cells.times, codes, time_format, zone, cells.first_row)
+        raise BadInput(f"row {cells.rows[(codes == blank).argmax()]} names no series in column {series!r}")
+    moments = moments_of(cells.times, codes, time_format, zone, cells.rows)
     values = np.stack([column.all() for column in numbers], axis=1)
     remarks += left_out + ([moments.remark] if moments.remark else [])
     by_series = np.argsort(codes, kind="stable")
     labels = [each.name for each in cells.numbers if each.texts and not each.present]
-    rows = _Rows(by_series + cells.first_row, codes[by_series], values[by_series], ids, labels)
+    rows = _Rows(cells.rows[by_series], codes[by_series], values[by_series], ids, labels)
     found = _made_regular(rows, moments, by_series, step) if step else _regular(rows, moments, by_series)
     starts, offsets, values, kept, on_wall, more = found
     calendar = Calendar(

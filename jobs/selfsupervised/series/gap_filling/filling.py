@@ -89,7 +89,9 @@ class Errors:
         ratios = np.concatenate(self.ratios) if self.ratios else np.zeros(0)
         if len(ratios) < _ENOUGH:
             return NormalDist().inv_cdf((1 + level) / 2)
-        return float(np.quantile(ratios, level, method="higher"))
+        # Split conformal: one of them more, that is to be filled, lies within it with this probability.
+        rank = min(math.ceil((len(ratios) + 1) * level), len(ratios))
+        return float(np.sort(ratios)[rank - 1])
 
 
 class Filler:
