@@ -2,11 +2,12 @@
 
     python -m bench.history [SIZE ...] [--every N]
 
-For each size two pairs of servers run side by side, one of them empty, and each measurement alternates
-between them: the ratio is that of the medians. Up to 100,000 ended jobs are first entered into Redis; 10,000
-of them are archived as the clean-up does it. All others are written into the archive here, as it would have
-written them (which is compared for one of them): all lines of all days, and the records of every Nth job (by
-default of all up to 100,000 jobs, else of one in ten) and of all jobs of the last day.
+For each size two pairs of servers run side by side, both with 100 jobs of this day, and one of them with the
+history as well; each measurement alternates between them, and the ratio is that of the medians. Up to 100,000
+ended jobs are first entered into Redis, and 2,000 of them archived as the clean-up does it. All others are
+written into the archive here, as it would have written them (which is compared for one of them): all lines of
+all days, and the records of every Nth job (by default of all up to 100,000 jobs, else of one in ten) and of
+all jobs of the last day.
 """
 
 import argparse
@@ -42,8 +43,9 @@ from tests.servers import redis_server, s3_server
 from worker.__main__ import connection
 
 TIMES = 7
-#: Jobs at the most that are entered into Redis, and that are archived as the clean-up does it; a step of it.
-IN_REDIS, ARCHIVED, STEP = 100_000, 10_000, 50
+#: Jobs at the most that are entered into Redis, and that are archived as the clean-up does it; a step of it;
+#: and jobs of this day.
+IN_REDIS, ARCHIVED, STEP, RECENT = 100_000, 2_000, 50, 100
 #: Over so many days, of which the last is so long ago.
 DAYS, AGO = 100, 100
 numbers = count()
@@ -85,7 +87,11 @@ def side(servers: ExitStack, folder: Path) -> Side:
 def history(empty: Side, full: Side, size: int, every: int) -> None:
     """One size."""
     client, ids = full.client, [job_id(number) for number in range(size)]
-    before, in_redis = used(client), min(size, IN_REDIS)
+    for each_side in (empty, full):
+        for number in range(RECENT):
+            enter(each_side.client, size + number, size, ended=START)
+    # Of a longer history, what Redis holds at most is measured by a shorter one.
+    before, in_redis = used(client), size if size <= IN_REDIS else ARCHIVED
     for number in range(in_redis):
         enter(client, number, size)
     print(f"{in_redis} ended jobs in Redis: {(used(client) - before) / in_redis:.0f} bytes each")
@@ -107,8 +113,8 @@ def history(empty: Side, full: Side, size: int, every: int) -> None:
         client.records.redis.delete(key)  # gone in a minute
     print(
         f"{size} archived jobs ({wrote} records and {size - really} lines written in "
-        f"{time.monotonic() - began:.0f} s); Redis: {(used(client) - before) / 1e6:.2f} MB more than when "
-        "empty",
+        f"{time.monotonic() - began:.0f} s); Redis: {(used(client) - used(empty.client)) / 1e6:.2f} MB more "
+        "than the one with no history",
         flush=True,
     )
     measured(empty, full)
@@ -128,9 +134,9 @@ def ended_at(number: int, size: int) -> float:
 START = time.time()
 
 
-def enter(client: Client, number: int, size: int) -> None:
+def enter(client: Client, number: int, size: int, ended: float = 0.0) -> None:
     """Into Redis, as `triptych recover` enters what has ended."""
-    name, ended = job_id(number), ended_at(number, size)
+    name, ended = job_id(number), ended or ended_at(number, size)
     past = {"created": f"{ended - 60:.6f}", "finished": f"{ended:.6f}", "attempt": "1"}
     job = NewJob(
         name, Echo.kind, "cpu", 5, spec_of(number), attempts=5, fingerprint=f"like-{name}", past=past

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from secrets import token_hex
 from typing import Any
@@ -134,15 +135,20 @@ class Archive:
         except UnknownArtifact:
             return []
 
-    def entries(self, day: str) -> Sequence[Entry]:
+    def entries(self, day: str, state: str | None = None, kind: str | None = None) -> Sequence[Entry]:
         """The lines of a day, the newest first; perhaps of jobs that were deleted since."""
+        # As they stand in a line: most of a day need not be parsed if a few are wanted.
+        wanted = [
+            f'"{name}": {json.dumps(value)}' for name, value in (("kind", kind), ("state", state)) if value
+        ]
         found: dict[str, Entry] = {}
         for key in self._objects(day):
             try:
                 lines = self._store.get(key).decode().splitlines()
             except UnknownArtifact:  # put together with others, which are read as well, or were
                 continue
-            found.update((entry.id, entry) for entry in (Entry(**json.loads(line)) for line in lines))
+            chosen = (line for line in lines if all(text in line for text in wanted))
+            found.update((entry.id, entry) for entry in (Entry(**json.loads(line)) for line in chosen))
         return sorted(found.values(), key=lambda entry: (entry.created, entry.id), reverse=True)
 
     def newest(
@@ -150,12 +156,11 @@ class Archive:
     ) -> Iterator[JobRecord]:
         """Jobs that were submitted in a stretch of time, the newest first."""
         first, last = day_of(since), day_of(until)
-        for day in self.days():
-            if not first <= day <= last:
-                continue
+        days = [day for day in self.days() if first <= day <= last]
+        for entries in self._growing(days, state, kind):
             wanted = [
                 entry.id
-                for entry in self.entries(day)
+                for entry in entries
                 if since <= entry.created < until
                 and state in (None, entry.state)
                 and kind in (None, entry.kind)
@@ -164,6 +169,16 @@ class Archive:
                 for kept in self.several(wanted[begin : begin + _THREADS]):
                     if kept is not None:
                         yield kept.record
+
+    def _growing(self, days: Sequence[str], state: str | None, kind: str | None) -> Iterator[Sequence[Entry]]:
+        """The lines of days: of one, then of two at once, and more the longer nobody has enough."""
+        begin, some = 0, 1
+        while begin < len(days):
+            with ThreadPoolExecutor(some) as threads:
+                read = partial(self.entries, state=state, kind=kind)
+                found = list(threads.map(read, days[begin : begin + some]))
+            yield from found
+            begin, some = begin + some, min(2 * some, _THREADS)
 
     def forget(self, job_ids: Iterable[str]) -> None:
         """Removes the records of jobs; their lines go with `tidy`."""
