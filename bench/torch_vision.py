@@ -1,17 +1,28 @@
-"""ViT-S in PyTorch: `python -m bench.torch_vision train|classify SIDE SECONDS` prints images a second.
+"""ViT-S in PyTorch: `python -m bench.torch_vision train|classify SIDE SECONDS`.
 
-Bfloat16 by autocast, channels last, after a warm-up. `logits FOLDER IMAGES OUT` saves the logits of a folder
-for images that are scaled already. A process of its own, so that two libraries do not share threads.
+It prints images a second, and for two seconds of the processors. Bfloat16 by autocast, channels last.
+`logits FOLDER IMAGES OUT` saves what a folder makes of images that are scaled already, `make FAMILY FOLDER`
+a checkpoint of random weights. A process of its own, so that two libraries do not share threads.
 """
 
+import json
 import sys
-import time
+from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModelForImageClassification, ViTConfig, ViTForImageClassification
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoModelForImageClassification,
+    DeiTForImageClassification,
+    DeiTForImageClassificationWithTeacher,
+    SwinForImageClassification,
+    ViTConfig,
+    ViTForImageClassification,
+)
 
-from bench.vision import BATCH, CLASSES, DEPTH, HEADS, WIDTH
+from bench.vision import BATCH, CLASSES, DEPTH, HEADS, WIDTH, rate
 
 
 def model(side: int) -> torch.nn.Module:
@@ -30,8 +41,8 @@ def model(side: int) -> torch.nn.Module:
     return ViTForImageClassification(config).to(memory_format=torch.channels_last)
 
 
-def train(side: int, seconds: float) -> float:
-    """Images a second in training, AdamW and clipping included."""
+def train(side: int, seconds: float) -> tuple[float, float]:
+    """Images in training, AdamW and clipping included."""
     net = model(side).train()
     adamw = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=0.05, fused=True)
     images = torch.rand(BATCH, 3, side, side).to(memory_format=torch.channels_last)
@@ -49,8 +60,8 @@ def train(side: int, seconds: float) -> float:
     return rate(step, BATCH, seconds)
 
 
-def classify(side: int, seconds: float) -> float:
-    """Images a second without gradients."""
+def classify(side: int, seconds: float) -> tuple[float, float]:
+    """Images without gradients."""
     net = model(side).eval().to(torch.bfloat16)
     images = torch.rand(256, 3, side, side).to(torch.bfloat16).to(memory_format=torch.channels_last)
 
@@ -61,26 +72,47 @@ def classify(side: int, seconds: float) -> float:
     return rate(step, 256, seconds)
 
 
-def rate(step, count: int, seconds: float) -> float:
-    """How many a second."""
-    for _ in range(2):
-        step()
-    began, done = time.monotonic(), 0
-    while time.monotonic() - began < seconds:
-        step()
-        done += count
-    return done / (time.monotonic() - began)
-
-
 def logits(folder: str, images: str, out: str) -> None:
     """Saves what a folder makes of images."""
-    net = AutoModelForImageClassification.from_pretrained(folder).eval()
+    said = json.loads((Path(folder) / "config.json").read_text())["architectures"]
+    teacher = said == ["DeiTForImageClassificationWithTeacher"]
+    kind = DeiTForImageClassificationWithTeacher if teacher else AutoModelForImageClassification
+    net = kind.from_pretrained(folder).eval()
     with torch.inference_mode():
         np.save(out, net(pixel_values=torch.from_numpy(np.load(images))).logits.numpy())
+
+
+def make(family: str, folder: str) -> None:
+    """Saves a small checkpoint whose weights are far from 0 and 1, for images of 32 x 32."""
+    torch.manual_seed(0)
+    plain = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+    swin = {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4, "patch_size": 2}
+    sizes = swin if family == "swin" else {**plain, "patch_size": 8}
+    name = family.removesuffix("-teacher")
+    config = AutoConfig.for_model(name, image_size=32, num_labels=CLASSES, **sizes)
+    made = {
+        "vit": ViTForImageClassification,
+        "deit": DeiTForImageClassification,
+        "deit-teacher": DeiTForImageClassificationWithTeacher,
+        "swin": SwinForImageClassification,
+    }
+    net = made[family](config)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight += 0.05 * torch.randn_like(weight)
+    net.save_pretrained(folder)
+    print(f"{family}: {transformers.__version__}", flush=True)
+    about = {"do_normalize": True, "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4]}
+    about |= {"do_rescale": True, "rescale_factor": 1 / 255, "size": {"height": 32, "width": 32}}
+    kind = {"vit": "ViT", "deit": "DeiT", "swin": "ViT"}[name]
+    about |= {"image_processor_type": f"{kind}ImageProcessor", "do_resize": True}
+    (Path(folder) / "preprocessor_config.json").write_text(json.dumps(about))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "logits":
         logits(*sys.argv[2:])
+    elif sys.argv[1] == "make":
+        make(*sys.argv[2:])
     else:
-        print({"train": train, "classify": classify}[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3])))
+        print(*{"train": train, "classify": classify}[sys.argv[1]](int(sys.argv[2]), float(sys.argv[3])))

@@ -2,11 +2,12 @@
 
 - `speed`: ViT-S in training and in classification beside PyTorch in bfloat16, channels last, in turn, each in
   a process of its own; images a second by medians, and their ratios.
-- `quality`: `mnist-5k`, 4,000 images to train on and 1,000 to test, three seeds, with the defaults.
-- `few`: 100 labels of these 4,000, from nothing and from a contrastive job on the 4,000 without labels.
+- `quality [SEED ...]`: `mnist-5k`, 4,000 images to train on and 1,000 to test, with the defaults.
+- `few nothing|contrastive|masked [SEED ...]`: 100 labels of these 4,000, from nothing, or from a job on the
+  4,000 without labels.
 - `mnist PATH`: all of MNIST (`mnist.npz`), its own 10,000 test images.
-- `folders`: ViT, DeiT and Swin folders of random weights; logits here and by
-  `AutoModelForImageClassification`.
+- `folders`: checkpoints of ViT, DeiT and Swin of random weights, written by transformers; logits of what is
+  read from them, and of what is written again, here and by `AutoModelForImageClassification`.
 
 PyTorch comes with `pip install '.[bench]'`; without it `speed` leaves its lines out, and `folders` cannot
 run.
@@ -29,16 +30,19 @@ from jobs.datasets.images.named import DIGITS, load
 from jobs.local import run_locally
 
 SEEDS = (0, 1, 2)
-ROUNDS, SECONDS, BATCH = 5, 10.0, 64
+ROUNDS, SECONDS, BATCH = 3, 5.0, 64
 SIDES = (32, 64)
 WIDTH, DEPTH, HEADS, CLASSES = 384, 12, 6, 10
+#: Passes of a self-supervised job over its images; where none are named, the default.
+PRETEXT_EPOCHS = {"contrastive": 32}
+FAMILIES = ("vit", "deit", "deit-teacher", "swin")
 #: What the logits of a folder may differ by.
 BOUND = 1e-4
 
 TRAIN = """
-import sys, time
+import sys
 import numpy as np, tensorflow as tf
-from bench.vision import BATCH, network
+from bench.vision import BATCH, network, rate
 from jobs import TrainImageClassifier
 from jobs.training import Passes
 from jobs.transformer.vision.learner import ImageLearner
@@ -54,31 +58,26 @@ step = tf.function(model.train_step, autograph=False)
 order = tf.range(len(images))
 whole = lambda number: tf.constant(number, tf.int64)
 run = lambda first: float(step((order, whole(first), whole(first + 2)))["loss"])
-run(0)
-began, done = time.monotonic(), 0
-while time.monotonic() - began < seconds:
+done = 0
+def both():
+    global done
     done += 2
     run(done)
-print(done * BATCH / (time.monotonic() - began))
+print(*rate(both, 2 * BATCH, seconds))
 """
 
 CLASSIFY = """
-import sys, time
-import numpy as np, tensorflow as tf
-from bench.vision import network
-from jobs.transformer.vision.asking import running
-from jobs.transformer.vision.learner import rows_of
+import sys
+import numpy as np
+from bench.vision import network, rate
+from jobs.transformer.bulk.engine import Choice
+from jobs.transformer.vision.engines.engine import engine_of
 
-side, seconds = int(sys.argv[1]), float(sys.argv[2])
-model = running(network(side), "", tf.bfloat16)
-rows = rows_of((side, side, 3))
-images = tf.constant(np.random.default_rng(0).integers(0, 256, (rows, side, side, 3), dtype=np.uint8))
-model.run(images)
-began, done = time.monotonic(), 0
-while time.monotonic() - began < seconds:
-    np.asarray(model.run(images))
-    done += rows
-print(done / (time.monotonic() - began))
+side, seconds, library = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+engine = engine_of(network(side), Choice.of(library))
+images = np.random.default_rng(0).integers(0, 256, (engine.rows, side, side, 3), dtype=np.uint8)
+count = 256 // engine.rows
+print(*rate(lambda: list(engine.run([images] * count)), 256, seconds))
 """
 
 
@@ -101,24 +100,40 @@ def speed() -> None:
         print("PyTorch is not installed (pip install '.[bench]'): its lines are left out")
     for what, code, wanted in (("train", TRAIN, 1.0), ("classify", CLASSIFY, 1.4)):
         for side in SIDES:
-            ways = {"triptych": ("-c", code)}
+            numbers = (str(side), str(SECONDS))
+            ways = {"triptych": ("-c", code, *numbers, "auto")}
             if has_torch:
-                ways["PyTorch"] = ("-m", "bench.torch_vision", what)
-            found: dict[str, list[float]] = {name: [] for name in ways}
+                ways["PyTorch"] = ("-m", "bench.torch_vision", what, *numbers)
+            found: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
             for _ in range(ROUNDS):
                 for name, command in ways.items():
-                    found[name].append(measured(*command, str(side), str(SECONDS)))
-            medians = {name: statistics.median(rates) for name, rates in found.items()}
-            for name, rate in medians.items():
-                print(f"{what:9} {side} x {side} {name:9} {rate:8.1f} images/s, of {found[name]}")
-            if has_torch:
-                print(f"ratio {medians['triptych'] / medians['PyTorch']:.2f}, to be at least {wanted}")
+                    found[name].append(measured(*command))
+            for number, unit in enumerate(("a second", "for 2 processor seconds")):
+                medians = {}
+                for name, rates in found.items():
+                    all_rates = " ".join(f"{each[number]:.0f}" for each in rates)
+                    medians[name] = statistics.median(each[number] for each in rates)
+                    print(f"{what} {side} x {side} {name}: {medians[name]:.1f} images {unit}, of {all_rates}")
+                if has_torch:
+                    ratio = medians["triptych"] / medians["PyTorch"]
+                    print(f"ratio {ratio:.2f}, to be at least {wanted}", flush=True)
 
 
-def measured(*command: str) -> float:
+def rate(action: Any, count: int, seconds: float) -> tuple[float, float]:
+    """How many a second, and for two processor seconds, after two calls that do not count."""
+    for _ in range(2):
+        action()
+    began, spent, done = time.monotonic(), time.process_time(), 0
+    while time.monotonic() - began < seconds:
+        action()
+        done += count
+    return done / (time.monotonic() - began), 2 * done / (time.process_time() - spent)
+
+
+def measured(*command: str) -> tuple[float, ...]:
     """What a process prints last."""
-    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True)
-    return float(done.stdout.split()[-1])
+    done = subprocess.run([sys.executable, *command], check=True, stdout=subprocess.PIPE, text=True)
+    return tuple(map(float, done.stdout.splitlines()[-1].split()))
 
 
 def told(name: str, spec: Any, folder: Path, data: dict[str, Path] | None = None) -> Any:
@@ -132,30 +147,37 @@ def told(name: str, spec: Any, folder: Path, data: dict[str, Path] | None = None
 
 def quality(home: Path) -> None:
     """The defaults on 4,000 images, and the simplest methods beside them."""
-    for seed in SEEDS:
+    for seed in seeds(2):
         spec = TrainImageClassifier(validation=0, test=1_000, seed=seed)
         told(f"seed {seed}", spec, home / f"full-{seed}")
         judged = run_locally(EvaluateImageClassifier(model=f"full-{seed}"), home / f"judged-{seed}")
-        print(judged.baselines)
+        print(judged.baselines, flush=True)
 
 
 def few(home: Path) -> None:
-    """100 labels: from nothing, and from a contrastive job that has seen no test image."""
+    """100 labels: from nothing, or from a self-supervised job that has seen no test image."""
     from jobs.transformer.vision.train import parts_of
 
-    whole = load("mnist-5k")
-    for seed in SEEDS:
+    whole, method = load("mnist-5k"), sys.argv[2]
+    for seed in seeds(3):
         common = {"validation": 0.0, "test": 1_000.0, "train_rows": 100, "balanced": True, "seed": seed}
         nothing = TrainImageClassifier.model_validate(common)
-        told(f"seed {seed}, from nothing", nothing, home / f"nothing-{seed}")
+        if method == "nothing":
+            told(f"seed {seed}, from nothing", nothing, home / f"nothing-{seed}")
+            continue
         test = parts_of(nothing, np.asarray(whole.labels, np.int32), whole.class_names)[0].test
         ImageSet(np.delete(whole.images, test, axis=0)).write(home / f"bare-{seed}.npz")
         pretext = TrainSelfSupervised(
-            dataset="bare", method="contrastive", epochs=32, validation=0, seed=seed
+            dataset="bare", method=method, epochs=PRETEXT_EPOCHS.get(method), validation=0, seed=seed
         )
-        told("contrastive", pretext, home / f"pretext-{seed}", {"bare": home / f"bare-{seed}.npz"})
+        told(method, pretext, home / f"pretext-{seed}", {"bare": home / f"bare-{seed}.npz"})
         begun = TrainImageClassifier.model_validate({**common, "start": f"pretext-{seed}"})
-        told(f"seed {seed}, from the contrastive job", begun, home / f"begun-{seed}")
+        told(f"seed {seed}, from the {method} job", begun, home / f"begun-{seed}")
+
+
+def seeds(first: int) -> tuple[int, ...]:
+    """Those that the command line names, by default all."""
+    return tuple(map(int, sys.argv[first:])) or SEEDS
 
 
 def mnist(home: Path) -> None:
@@ -171,34 +193,32 @@ def mnist(home: Path) -> None:
 
 
 def folders(home: Path) -> None:
-    """Logits of folders of random weights, here and by PyTorch."""
+    """Logits of folders of random weights, here and by PyTorch, before and after they are written here."""
     import tensorflow as tf
 
+    from jobs.transformer.vision.folders.reading import read_folder
     from jobs.transformer.vision.folders.writing import write_folder
-    from jobs.transformer.vision.networks.network import Network
-    from jobs.transformer.vision.networks.plan import Plan
 
-    images = np.random.default_rng(0).random((16, 32, 32, 3)).astype(np.float32)
-    shape = (32, 32, 3)
-    swin = {"patch": 2, "depths": (2, 2), "stage_heads": (2, 4), "window": 4, "epsilon": 1e-5}
-    plans = {
-        "vit": Plan("vit", shape, DIGITS, 64, 4, 4, 256, 4),
-        "deit": Plan("vit", shape, DIGITS, 64, 4, 4, 256, 4, special=2),
-        "deit with a teacher": Plan("vit", shape, DIGITS, 64, 4, 4, 256, 4, special=2, reads=2),
-        "swin": Plan("swin", shape, DIGITS, 64, inner=256, **swin),
-    }
-    for name, plan in plans.items():
-        made = Network(plan, seed=1)
-        for number, each in enumerate(made.weights):
-            each.assign(each.value + 0.05 * tf.random.stateless_normal(each.shape, (1, number)))
-        write_folder(made, home / name)
-        np.save(home / "images.npy", np.asarray(made.standardised(tf.constant(images))).transpose(0, 3, 1, 2))
-        command = [sys.executable, "-m", "bench.torch_vision", "logits", str(home / name)]
-        subprocess.run([*command, str(home / "images.npy"), str(home / "torch.npy")], check=True)
-        difference = float(np.abs(np.load(home / "torch.npy") - np.asarray(made.logits(images))).max())
-        print(f"{name}: largest difference of the logits {difference:.1e} (at most {BOUND:.0e})")
-        if difference > BOUND:
-            raise SystemExit(1)
+    images = tf.constant(np.random.default_rng(0).random((16, 32, 32, 3)).astype(np.float32))
+    for family in FAMILIES:
+        by_torch("make", family, str(home / family))
+        read = read_folder(home / family, (32, 32))
+        write_folder(read, home / f"{family} again")
+        scaled = np.asarray(read.standardised(images)).transpose(0, 3, 1, 2)
+        np.save(home / "images.npy", np.ascontiguousarray(scaled))
+        mine = np.asarray(read.logits(images))
+        for what, folder in (("read", home / family), ("written", home / f"{family} again")):
+            by_torch("logits", str(folder), str(home / "images.npy"), str(home / "torch.npy"))
+            theirs = np.load(home / "torch.npy")
+            difference, largest = float(np.abs(theirs - mine).max()), float(np.abs(theirs).max())
+            print(f"{family}, {what}: {difference:.1e} at most, of logits to {largest:.1f}", flush=True)
+            if difference > BOUND:
+                raise SystemExit(1)
+
+
+def by_torch(*arguments: str) -> None:
+    """Runs `bench.torch_vision`."""
+    subprocess.run([sys.executable, "-m", "bench.torch_vision", *arguments], check=True)
 
 
 if __name__ == "__main__":

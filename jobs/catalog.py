@@ -96,12 +96,18 @@ def _folder_of(package: str) -> Path:
 @cache
 def kinds() -> Mapping[str, type[AnySpec]]:
     """Every kind of job with its spec, in the order of their names."""
-    found: dict[str, type[AnySpec]] = {}
-    for application, package in applications().items():
-        for _, member in getmembers(import_module(f"{package}.spec"), isclass):
-            if issubclass(member, JobSpec) and application_of(member.kind) == application:
-                found[member.kind] = member
+    found = {kind: spec for application in applications() for kind, spec in kinds_of(application).items()}
     return dict(sorted(found.items()))
+
+
+@cache
+def kinds_of(application: str) -> Mapping[str, type[AnySpec]]:
+    """The kinds of one application, with their specs; none if there is no such application."""
+    if application not in applications():
+        return {}
+    members = getmembers(import_module(f"{applications()[application]}.spec"), isclass)
+    specs = [member for _, member in members if issubclass(member, JobSpec)]
+    return {spec.kind: spec for spec in specs if application_of(spec.kind) == application}
 
 
 def spec_type(kind: str) -> type[AnySpec]:
@@ -110,7 +116,8 @@ def spec_type(kind: str) -> type[AnySpec]:
     Raises:
         InvalidSpec: there is no such kind; the text names the ones there are.
     """
-    if (found := kinds().get(kind)) is not None:
+    # Of its application alone: a command that shows one job need not import the specs of all.
+    if (found := kinds_of(application_of(kind)).get(kind)) is not None:
         return found
     near = get_close_matches(kind, kinds(), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -8,9 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from jobs.checkpoints.file import Checkpoint
-
 if TYPE_CHECKING:
+    from jobs.checkpoints.file import Checkpoint
     from jobs.datasets.images.image_set import ImageSet
     from jobs.datasets.tables.table import Table
     from jobs.spec import JobResult, JobSpec
@@ -107,7 +106,7 @@ class JobContext(Protocol):
     def shard(self, name: str) -> Path | None:
         """A local copy of a piece that this job, in any attempt, has saved; None if there is none."""
 
-    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+    def save_checkpoint(self, checkpoint: "Checkpoint") -> None:
         """Serialises and keeps a checkpoint, and the best one it knows of, in the background, one at a time.
 
         Kept are the newest two (`jobs.checkpoints.keeping.NEWEST`) and the best one of each.
@@ -116,13 +115,13 @@ class JobContext(Protocol):
     def checkpoint_in_flight(self) -> bool:
         """Whether a periodic checkpoint is better skipped: one is being saved, or cost much just now."""
 
-    def load_checkpoint(self) -> Checkpoint | None:
+    def load_checkpoint(self) -> "Checkpoint | None":
         """The newest checkpoint of this job that is whole, or None. Drops metrics of later steps.
 
         Its `best` is None if there is none, or if that one turns out to be damaged; then the log says so.
         """
 
-    def checkpoints_of(self, job_id: str) -> Iterator[Checkpoint]:
+    def checkpoints_of(self, job_id: str) -> "Iterator[Checkpoint]":
         """The whole checkpoints of another job, the newest first, each read when it is asked for.
 
         Its `best` is None if there is none, or if that one turns out to be damaged.

@@ -24,8 +24,8 @@ class DataSetField:
     """Marks a spec field that names a data set, so that the client can check and pin it.
 
     Args:
-        content: what the set must hold: `images`, `texts`, `table` (a table with time), `corpus`, or
-            `questions` (on documents).
+        content: what the set must hold: `images`, `texts`, `table` (a table with time), `corpus`,
+            `questions` (on documents), or `pairs` (of images).
     """
 
     def __init__(self, content: str = "images") -> None:
@@ -53,9 +53,9 @@ def _identifier(value: object) -> object:
     return getattr(value, "id", value)
 
 
-def is_folder(pretrained: str) -> bool:
-    """Whether a checkpoint's name is a path."""
-    return pretrained.startswith(("/", "./", "../", "~")) or pretrained in (".", "..")
+def is_folder(name: str) -> bool:
+    """Whether the name of a checkpoint, or of images, is a path."""
+    return name.startswith(("/", "./", "../", "~")) or name in (".", "..")
 
 
 def _pretrained(value: str) -> str:
@@ -67,12 +67,26 @@ def _pretrained(value: str) -> str:
     )
 
 
+def _images(value: str) -> str:
+    if is_folder(value) or re.fullmatch(NAME_PATTERN, value):
+        return value
+    raise ValueError(
+        "should be a data set's name (up to 63 lower-case letters, digits, '.', '-' or '_'), or a folder "
+        "that begins with / or ./"
+    )
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 DataSetName = Annotated[Name, DataSetField()]
+#: A data set's name, or a folder of images, which begins with `/`, `./`, `../` or `~`.
+ImagesName = Annotated[
+    str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_images), DataSetField()
+]
 TextSetName = Annotated[Name, DataSetField("texts")]
 TableName = Annotated[Name, DataSetField("table")]
 QuestionSetName = Annotated[Name, DataSetField("questions")]
 CorpusName = Annotated[Name, DataSetField("corpus")]
+PairsName = Annotated[Name, DataSetField("pairs")]
 #: An upload's name, a hub's `owner/name`, or a folder, which begins with `/`, `./`, `../` or `~`.
 PretrainedName = Annotated[
     str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_pretrained), PretrainedField()

@@ -6,8 +6,10 @@ each of its jobs, which say where to look; a line without a record counts for no
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from secrets import token_hex
 from typing import Any
@@ -20,6 +22,8 @@ from scheduler.states import JobState
 
 #: Objects of a day from which on they are put together.
 _MOST = 8
+#: Records that are read or written at once.
+_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,11 @@ class Archive:
         data = {"fields": kept.fields, "attempts": kept.attempts, "parts": kept.parts}
         self._store.put_json(ArchiveKeys.record(kept.fields["id"]), data)
 
+    def put_several(self, jobs: Sequence[Kept]) -> None:
+        """The same for several jobs."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(self.put, jobs))
+
     def add(self, jobs: Iterable[Kept]) -> None:
         """Enters jobs into their days, once their records are written."""
         days: dict[str, list[Entry]] = {}
@@ -92,6 +101,16 @@ class Archive:
             return Kept(**self._store.get_json(ArchiveKeys.record(job_id)))
         except UnknownArtifact:
             return None
+
+    def several(self, job_ids: Sequence[str]) -> list[Kept | None]:
+        """The same of several jobs, in their order."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return list(threads.map(self.get, job_ids))
+
+    def missing(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that are not archived."""
+        found = zip(job_ids, self.several(job_ids), strict=True)
+        return {job_id for job_id, kept in found if kept is None}
 
     def find(self, start: str) -> list[str]:
         """Ids that begin like this; three at most."""
@@ -116,15 +135,20 @@ class Archive:
         except UnknownArtifact:
             return []
 
-    def entries(self, day: str) -> Sequence[Entry]:
+    def entries(self, day: str, state: str | None = None, kind: str | None = None) -> Sequence[Entry]:
         """The lines of a day, the newest first; perhaps of jobs that were deleted since."""
+        # As they stand in a line: most of a day need not be parsed if a few are wanted.
+        wanted = [
+            f'"{name}": {json.dumps(value)}' for name, value in (("kind", kind), ("state", state)) if value
+        ]
         found: dict[str, Entry] = {}
         for key in self._objects(day):
             try:
                 lines = self._store.get(key).decode().splitlines()
             except UnknownArtifact:  # put together with others, which are read as well, or were
                 continue
-            found.update((entry.id, entry) for entry in (Entry(**json.loads(line)) for line in lines))
+            chosen = (line for line in lines if all(text in line for text in wanted))
+            found.update((entry.id, entry) for entry in (Entry(**json.loads(line)) for line in chosen))
         return sorted(found.values(), key=lambda entry: (entry.created, entry.id), reverse=True)
 
     def newest(
@@ -132,17 +156,33 @@ class Archive:
     ) -> Iterator[JobRecord]:
         """Jobs that were submitted in a stretch of time, the newest first."""
         first, last = day_of(since), day_of(until)
-        for day in self.days():
-            if not first <= day <= last:
-                continue
-            for entry in self.entries(day):
-                wanted = since <= entry.created < until and state in (None, entry.state)
-                if wanted and kind in (None, entry.kind) and (kept := self.get(entry.id)) is not None:
-                    yield kept.record
+        days = [day for day in self.days() if first <= day <= last]
+        for entries in self._growing(days, state, kind):
+            wanted = [
+                entry.id
+                for entry in entries
+                if since <= entry.created < until
+                and state in (None, entry.state)
+                and kind in (None, entry.kind)
+            ]
+            for begin in range(0, len(wanted), _THREADS):
+                for kept in self.several(wanted[begin : begin + _THREADS]):
+                    if kept is not None:
+                        yield kept.record
 
-    def forget(self, job_id: str) -> None:
-        """Removes the record of a job; its line goes with `tidy`."""
-        self._store.delete(ArchiveKeys.record(job_id))
+    def _growing(self, days: Sequence[str], state: str | None, kind: str | None) -> Iterator[Sequence[Entry]]:
+        """The lines of days: of one, then of two at once, and more the longer nobody has enough."""
+        begin, some = 0, 1
+        while begin < len(days):
+            with ThreadPoolExecutor(some) as threads:
+                read = partial(self.entries, state=state, kind=kind)
+                found = list(threads.map(read, days[begin : begin + some]))
+            yield from found
+            begin, some = begin + some, min(2 * some, _THREADS)
+
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """Removes the records of jobs; their lines go with `tidy`."""
+        self._store.delete_all(map(ArchiveKeys.record, job_ids))
 
     def tidy(self, day: str, gone: Collection[str] = ()) -> None:
         """Puts the objects of a day together, without the jobs that are gone."""

@@ -26,8 +26,7 @@ class Archiving:
         """Archives jobs that have ended and that nothing refers to; those that were."""
         found = [self._kept(job_id) for job_id in job_ids if not self._references.holder(job_target(job_id))]
         jobs = [kept for kept in found if kept is not None]
-        for kept in jobs:
-            self._archive.put(kept)
+        self._archive.put_several(jobs)
         self._archive.add(jobs)
         moved = {
             kept.fields["id"]

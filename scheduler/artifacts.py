@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree.ElementTree import ParseError
-
-import urllib3
-from minio import Minio
-from minio.deleteobjects import DeleteObject
-from minio.error import MinioException, S3Error
 
 from scheduler.errors import AccessRefused, DamagedArtifact, StoreRefused, UnknownArtifact, Unreachable
 from scheduler.pieces import BLOCK, Joined, blocks
 from scheduler.settings import StoreSettings
 from scheduler.tls import hint
+
+if TYPE_CHECKING:
+    import urllib3
+    from minio import Minio
 
 #: Bytes that S3 takes in one request; more come in parts.
 _LARGEST_PUT = 5 * 1024**3
@@ -49,28 +49,40 @@ class ArtifactStore:
 
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
-        endpoint, secure = settings.endpoint
         self._bucket = settings.s3_bucket
-        self._http = urllib3.PoolManager(
+
+    @cached_property
+    def _http(self) -> "urllib3.PoolManager":
+        import urllib3
+
+        return urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=5, read=30),
             maxsize=16,
             cert_reqs="CERT_REQUIRED",
-            ca_certs=str(settings.ca_file) if settings.ca_file else None,
+            ca_certs=str(self.settings.ca_file) if self.settings.ca_file else None,
             # Together about 6 s: a restarting server is waited for; a missing one is said to be missing.
             # One that takes a request and says nothing is asked three times.
             retries=urllib3.Retry(total=5, read=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
         )
-        self._minio = Minio(
+
+    @cached_property
+    def _minio(self) -> "Minio":
+        from minio import Minio  # slow to import, and whoever only lists jobs needs no objects
+
+        endpoint, secure = self.settings.endpoint
+        return Minio(
             endpoint,
-            access_key=settings.s3_access_key.get_secret_value(),
-            secret_key=settings.s3_secret_key.get_secret_value(),
-            region=settings.s3_region,
+            access_key=self.settings.s3_access_key.get_secret_value(),
+            secret_key=self.settings.s3_secret_key.get_secret_value(),
+            region=self.settings.s3_region,
             secure=secure,
             http_client=self._http,
         )
 
     def ensure_bucket(self) -> None:
         """Makes the bucket if it is missing."""
+        from minio.error import S3Error
+
         with self._speaking():
             if not self._minio.bucket_exists(self._bucket):
                 try:
@@ -110,6 +122,8 @@ class ArtifactStore:
             self._expect_ok(key, self._put_signed(key, body, {"Content-Length": str(size)}))
 
     def _write(self, key: str, put: Callable[[], object]) -> None:
+        from minio.error import S3Error
+
         with self._speaking(key):
             try:
                 put()
@@ -218,6 +232,8 @@ class ArtifactStore:
 
     def delete_all(self, keys: Iterable[str]) -> None:
         """Removes objects, a thousand in a request."""
+        from minio.deleteobjects import DeleteObject
+
         with self._speaking():
             for error in self._minio.remove_objects(self._bucket, map(DeleteObject, keys)):
                 raise StoreRefused(
@@ -233,6 +249,9 @@ class ArtifactStore:
 
     @contextmanager
     def _speaking(self, key: str = "") -> Iterator[None]:
+        from minio.error import MinioException, S3Error
+        from urllib3.exceptions import HTTPError
+
         try:
             yield
         except S3Error as error:
@@ -249,7 +268,7 @@ class ArtifactStore:
         except MinioException as error:
             # Not in S3's own words: a proxy in between, or a server whose disk is full.
             raise StoreRefused(f"the S3 server at {self.settings.s3_url} answered: {error}") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (HTTPError, OSError) as error:
             if isinstance(error, OSError) and (error.filename or error.errno in _LOCAL):
                 raise  # the local disk, not the server
             url = self.settings.s3_url

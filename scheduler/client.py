@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING, Any
 from jobs import catalog
 from jobs.errors import InvalidSpec
 from jobs.spec import JobSpec
-from scheduler.comparing import metrics_table
 from scheduler.job import Job
 from scheduler.listing import Span, newest
 from scheduler.models import ModelVersion
-from scheduler.parents import repeatable
 from scheduler.pruning import Choice, Pruned, Pruning, checked_state, checked_what
 from scheduler.references import job_target, model_holder
 from scheduler.removal import Freed
-from scheduler.schedules.schedules import Schedules
 from scheduler.states import JobState, What
 from scheduler.submitting import Submitting
-from scheduler.sweeps.spaces import AnyRange
-from scheduler.sweeps.sweeps import Sweep, Sweeps, sweep_spec
 
 if TYPE_CHECKING:
-    pass
+    from scheduler.schedules.schedules import Schedules
+    from scheduler.sweeps.spaces import AnyRange
+    from scheduler.sweeps.sweeps import Sweep, Sweeps
 
 
 class Client(Submitting):
@@ -41,18 +38,23 @@ class Client(Submitting):
         return self.schedules.records.now()
 
     @cached_property
-    def schedules(self) -> Schedules:
+    def schedules(self) -> "Schedules":
         """The jobs that are submitted again and again."""
+        from scheduler.parents import repeatable
+        from scheduler.schedules.schedules import Schedules  # imported when wanted: a command has to start
+
         return Schedules(
             self.records, self.store, partial(repeatable, self.datasets, self._find), self.submit
         )
 
     @cached_property
-    def sweeps(self) -> Sweeps:
+    def sweeps(self) -> "Sweeps":
         """The searches for the best values of fields."""
+        from scheduler.sweeps.sweeps import Sweeps
+
         return Sweeps(self.records, self.store, self._pinned, self.get)
 
-    def sweep(self, spec: JobSpec[Any], space: Mapping[str, AnyRange], **fields: Any) -> Sweep:
+    def sweep(self, spec: JobSpec[Any], space: "Mapping[str, AnyRange]", **fields: Any) -> "Sweep":
         """Searches the values of some fields for which a metric of the result is best.
 
         Args:
@@ -66,6 +68,8 @@ class Client(Submitting):
         Raises:
             InvalidSpec: a field is unknown or cannot have such a value, or the result has no such metric.
         """
+        from scheduler.sweeps.sweeps import sweep_spec
+
         return self.sweeps.start(sweep_spec(spec, space, fields))
 
     def metrics_table(self, jobs: "Iterable[Job[Any] | str]") -> Mapping[str, Sequence[Any]]:
@@ -73,6 +77,8 @@ class Client(Submitting):
 
         A value is None where a report has no such metric. `pandas.DataFrame` takes the answer as it is.
         """
+        from scheduler.comparing import metrics_table
+
         return metrics_table([self.get(str(getattr(job, "id", job))) for job in jobs])
 
     def name(self, name: str, job: Job[Any] | str, alias: str | None = None) -> ModelVersion:

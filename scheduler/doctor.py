@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,6 +15,7 @@ from scheduler.keys import JobKeys, sort_of
 from scheduler.records import Records
 from scheduler.removal import Removal
 from scheduler.states import JobState
+from scheduler.workers import Workers
 
 #: Seconds in which what is being written need not have an owner yet.
 GRACE = 3600.0
@@ -37,31 +38,46 @@ class Total:
         self.bytes += item.size
 
 
+@dataclass(frozen=True)
+class Cache:
+    """The cache on the disk of a live worker, in bytes."""
+
+    worker: str
+    bytes: int
+    limit: int
+
+
 @dataclass
 class Findings:
     """What a walk has found.
 
     Attributes:
         sorts: objects and bytes, by sort.
+        kinds: objects and bytes of jobs, by kind of job.
         jobs: how many there are, by state.
-        references: how many references hold something, by the sort of what is held.
+        references: how many there are, by the sort of what refers and of what it refers to: `job > dataset`.
+        holders: schedules, sweeps and models' names, with the jobs and data sets that each refers to.
         missing: what should be in the store and is not, in sentences.
         unknown: jobs that the store has and Redis has lost: `triptych recover` enters them.
         left: objects that nothing refers to, by reason.
         stray: keys in Redis that belong to no job.
         stale: days of the archive with lines of jobs that there are not.
         pending: deletions that are under way, or were broken off.
+        caches: of the live workers.
     """
 
     sorts: dict[str, Total] = field(default_factory=dict)
+    kinds: dict[str, Total] = field(default_factory=dict)
     jobs: dict[str, int] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)
+    holders: dict[str, list[str]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     left: dict[str, list[StoredObject]] = field(default_factory=dict)
     stray: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    caches: list[Cache] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
@@ -71,8 +87,9 @@ class Findings:
 
 @dataclass(frozen=True)
 class _Known:
-    """What Redis says of a job."""
+    """What Redis, or the archive, says of a job."""
 
+    kind: str
     state: str
     removed: str
     inputs: dict[str, str]
@@ -86,16 +103,22 @@ class Doctor:
         self._grace, self._archive = grace, Archive(store)
         self._pending = Removal(records, store).pending
         self._jobs: dict[str, _Known] = {}
+        self._pins: dict[str, set[str]] = {}  #: digests of data sets that jobs have used, by name
         self.findings = Findings()
 
     def look(self) -> Findings:
         """Walks through Redis, then through the bucket."""
         self._references()
+        living = Workers(self._redis).living()
+        self.findings.caches = [Cache(each.name, each.about.cache, each.about.cache_limit) for each in living]
         self._jobs = dict(self._known())
         self.findings.jobs = dict(Counter(job.state for job in self._jobs.values()))
         archived = dict(self._archived())
         self.findings.jobs |= {"archived": len(archived)} if archived else {}
         self._jobs = archived | self._jobs
+        for job in self._jobs.values():
+            for name, digest in job.inputs.items():
+                self._pins.setdefault(name, set()).add(digest)
         seen = set()
         for job_id, items in self._folders("jobs/"):
             seen.add(job_id)
@@ -118,10 +141,10 @@ class Doctor:
             some = ids[first : first + _STEP]
             pipeline = self._redis.pipeline(transaction=False)
             for job_id in some:
-                pipeline.hmget(f"{PREFIX}job:{job_id}", "state", "removed", "inputs")
-            for job_id, (state, removed, inputs) in zip(some, pipeline.execute(), strict=True):
+                pipeline.hmget(f"{PREFIX}job:{job_id}", "kind", "state", "removed", "inputs")
+            for job_id, (kind, state, removed, inputs) in zip(some, pipeline.execute(), strict=True):
                 if state:
-                    yield job_id, _Known(state, removed or "", json.loads(inputs or "{}"))
+                    yield job_id, _Known(kind, state, removed or "", json.loads(inputs or "{}"))
 
     def _archived(self) -> Iterator[tuple[str, _Known]]:
         ids, seen = self._archive.ids(), set()
@@ -129,13 +152,14 @@ class Doctor:
             for entry in self._archive.entries(day):
                 seen.add(entry.id)
                 if entry.id in ids:
-                    yield entry.id, _Known(entry.state, "", entry.inputs)
+                    yield entry.id, _Known(entry.kind, entry.state, "", entry.inputs)
                 elif self._archive.get(entry.id) is None and day not in self.findings.stale:
                     self.findings.stale.append(day)
         for job_id in ids - seen - self._jobs.keys():
             if (kept := self._archive.get(job_id)) is not None:
                 self.findings.missing.append(f"the archived job {job_id} is missing in the list of its day")
-                yield job_id, _Known(kept.record.state, "", kept.record.inputs)
+                record = kept.record
+                yield job_id, _Known(record.kind, record.state, "", record.inputs)
 
     def _folders(self, folder: str) -> Iterator[tuple[str, list[StoredObject]]]:
         found = groupby(self._store.under(folder), key=lambda item: item.key.split("/")[1])
@@ -154,6 +178,9 @@ class Doctor:
         if known is None:
             self._stranger(job_id, items, keys.spec in names)
             return
+        of_kind = self.findings.kinds.setdefault(known.kind, Total())
+        for item in items:
+            of_kind.add(item)
         if keys.spec not in names:
             self._missing_job(job_id)
         if known.state == JobState.SUCCEEDED and keys.result not in names:
@@ -187,17 +214,18 @@ class Doctor:
             self.findings.missing.append(what)
 
     def _data_set(self, name: str, items: Sequence[StoredObject]) -> None:
-        pins = {job.inputs[name] for job in self._jobs.values() if name in job.inputs}
+        pins = self._pins.get(name, set())
         current = f"datasets/{name}/current.json"
         stands = self._store.get_json(current)["digest"] if any(i.key == current for i in items) else ""
-        contents = {
-            item.key.rpartition("/")[2].partition(".")[0]: item for item in items if item.key != current
-        }
-        if stands and stands not in contents:
+        contents: dict[str, list[StoredObject]] = defaultdict(list)
+        for item in items:
+            if item.key != current:
+                contents[item.key.rpartition("/")[2].partition(".")[0]].append(item)
+        if stands and all(item.key.endswith(".json") for item in contents[stands]):
             self.findings.missing.append(f"the data set {name!r} has lost its content {stands[:12]}")
-        for digest, item in contents.items():
+        for digest, found in contents.items():
             if digest != stands and digest not in pins:
-                self._left("content of data sets that no name and no job refers to", [item])
+                self._left("content of data sets that no name and no job refers to", found)
 
     def _left(self, why: str, items: Iterable[StoredObject]) -> None:
         if old := [item for item in items if self._is_old([item])]:
@@ -210,9 +238,14 @@ class Doctor:
     def _references(self) -> None:
         counted: Counter[str] = Counter()
         for key in self._scan("uses:"):
-            sort = key.removeprefix(f"{PREFIX}uses:").partition("/")[0]
-            counted[sort] += self._redis.scard(key)
-        self.findings.references = dict(counted)
+            target = key.removeprefix(f"{PREFIX}uses:")
+            for user in cast("set[str]", self._redis.smembers(key)):
+                # An id of a job, or a name with its sort before it.
+                sort = user.partition("/")[0] if "/" in user else "job"
+                counted[f"{sort} > {target.partition('/')[0]}"] += 1
+                if sort != "job":
+                    self.findings.holders.setdefault(user, []).append(target)
+        self.findings.references = dict(sorted(counted.items()))
 
     def _stray(self) -> Iterator[str]:
         for prefix in _OF_JOBS:

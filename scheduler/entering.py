@@ -10,7 +10,6 @@ from secrets import token_hex
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from jobs import catalog
@@ -20,13 +19,12 @@ from jobs.spec import JobSpec
 from scheduler.artifacts import ArtifactStore
 from scheduler.errors import Refused, TickTaken, Vanishing
 from scheduler.keys import JobKeys
-from scheduler.queue import make_app, publish
-from scheduler.rebuild import job_of, stored_spec
 from scheduler.record import NewJob
 from scheduler.records import Records
 from scheduler.schedules.schedule import Tick
 from scheduler.settings import RedisSettings
 from scheduler.states import JobState
+from scheduler.stored_spec import job_of, stored_spec
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -43,6 +41,8 @@ class Entering:
     @cached_property
     def app(self) -> "Celery":
         """The Celery app that messages go through."""
+        from scheduler.queue import make_app  # Celery is slow to import, and listing jobs needs none
+
         return make_app(self._settings)
 
     def enter(self, job: NewJob, *, reuse: bool) -> str:
@@ -95,6 +95,10 @@ class Entering:
             logger.warning("the spec of job %s, which was refused, stays in the store: %s", job_id, error)
 
     def _publish(self, job_id: str) -> None:
+        from kombu.exceptions import OperationalError
+
+        from scheduler.queue import publish
+
         try:
             publish(self.app, self._records.get(job_id))
             self._records.published(job_id)

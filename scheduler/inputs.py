@@ -2,17 +2,20 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.datasets.known import checked_content
 from jobs.errors import InvalidSpec
 from jobs.names import HUB_PATTERN, PretrainedField, is_folder
 from jobs.pretrained.sources import SAMPLES, stored_name
 from jobs.spec import JobSpec, ResultT
-from scheduler.datasets import DataSetInfo, DataSets
 from scheduler.errors import UnknownDataSet
 
+if TYPE_CHECKING:
+    from scheduler.datasets import DataSetInfo, DataSets
 
-def pinned(spec: JobSpec[ResultT], sets: DataSets) -> tuple[JobSpec[ResultT], dict[str, str]]:
+
+def pinned(spec: JobSpec[ResultT], sets: "DataSets") -> tuple[JobSpec[ResultT], dict[str, str]]:
     """The spec as it is to be stored, and the digests of what it names, by name.
 
     A folder on this machine is uploaded, since no worker would find it.
@@ -20,8 +23,9 @@ def pinned(spec: JobSpec[ResultT], sets: DataSets) -> tuple[JobSpec[ResultT], di
     Raises:
         InvalidSpec: a data set holds something else than the field takes, or has no such column.
         UnknownDataSet: there is none of that name.
-        BadInput: the folder holds no checkpoint.
+        BadInput: the folder holds no checkpoint, or no images that can be read.
     """
+    spec = _with_images_uploaded(spec, sets)
     found: dict[str, DataSetInfo] = {}
     for field, name, content in spec.named_sets():
         found[name] = _of_content(spec, field, sets.find(name), content)
@@ -34,12 +38,12 @@ def pinned(spec: JobSpec[ResultT], sets: DataSets) -> tuple[JobSpec[ResultT], di
     return spec, {name: info.digest for name, info in found.items() if info.digest}
 
 
-def _of_content(spec: JobSpec[ResultT], field: str, info: DataSetInfo, content: str) -> DataSetInfo:
+def _of_content(spec: JobSpec[ResultT], field: str, info: "DataSetInfo", content: str) -> "DataSetInfo":
     checked_content(spec, field, info.name, content, info.content)
     return info
 
 
-def _has_column(spec: JobSpec[ResultT], field: str, info: DataSetInfo, column: str) -> None:
+def _has_column(spec: JobSpec[ResultT], field: str, info: "DataSetInfo", column: str) -> None:
     if column not in info.columns:
         raise InvalidSpec(
             f"{spec.kind}: field {field!r}: the data set {info.name!r} has no column {column!r}; its columns "
@@ -47,7 +51,13 @@ def _has_column(spec: JobSpec[ResultT], field: str, info: DataSetInfo, column: s
         )
 
 
-def _with_folders_uploaded(spec: JobSpec[ResultT], sets: DataSets) -> JobSpec[ResultT]:
+def _with_images_uploaded(spec: JobSpec[ResultT], sets: "DataSets") -> JobSpec[ResultT]:
+    folders = {field: Path(name).expanduser() for field, name, _ in spec.named_sets() if is_folder(name)}
+    uploaded = {field: sets.upload_images(folder).name for field, folder in folders.items()}
+    return spec.model_copy(update=uploaded)
+
+
+def _with_folders_uploaded(spec: JobSpec[ResultT], sets: "DataSets") -> JobSpec[ResultT]:
     uploaded = {}
     for field, name in spec.named(PretrainedField):
         if is_folder(name):
@@ -61,7 +71,7 @@ def _with_folders_uploaded(spec: JobSpec[ResultT], sets: DataSets) -> JobSpec[Re
     return spec.model_copy(update=uploaded)
 
 
-def _checkpoint(spec: JobSpec[ResultT], field: str, name: str, sets: DataSets) -> DataSetInfo | None:
+def _checkpoint(spec: JobSpec[ResultT], field: str, name: str, sets: "DataSets") -> "DataSetInfo | None":
     """What is in the store of a checkpoint; a hub's that no job has fetched yet is not there."""
     if name in SAMPLES:
         return None

@@ -5,9 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
+from typing import TYPE_CHECKING, Any
 
 from scheduler.artifacts import ArtifactStore, StoredObject
 from scheduler.errors import NotInstalled, UnknownArtifact
@@ -17,6 +15,9 @@ from scheduler.record import JobRecord
 from scheduler.records import Records
 from scheduler.results import Told
 from scheduler.states import JobState
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class JobFiles:
@@ -68,7 +69,7 @@ class JobFiles:
             left = ", ".join(self.artifacts()) or "nothing yet"
             raise UnknownArtifact(f"job {self.id} has no artifact {name!r}: it left {left}") from None
 
-    def images(self) -> list[Image.Image]:
+    def images(self) -> "list[Image.Image]":
         """Its pictures: those along the way in the order of steps, then those it left for people.
 
         Single images in sub-folders, of which there may be thousands, are left to `download`.
@@ -141,7 +142,9 @@ class JobFiles:
     def _copy(self, keys: list[str], folder: str | Path) -> list[Path]:
         return [self._store.get_file(key, Path(folder) / key.removeprefix(self._keys.folder)) for key in keys]
 
-    def _open(self, key: str) -> Image.Image:
+    def _open(self, key: str) -> "Image.Image":
+        from PIL import Image
+
         image = Image.open(io.BytesIO(self.read(key)))
         image.info["key"] = key
         return image

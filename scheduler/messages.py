@@ -9,7 +9,7 @@ from redis import Redis
 
 from scheduler.connection import PREFIX
 from scheduler.indices import indices
-from scheduler.queue import POOLS, PRIORITIES
+from scheduler.pools import POOLS, PRIORITIES
 from scheduler.records import Records
 from scheduler.states import JobState
 

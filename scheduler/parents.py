@@ -1,17 +1,18 @@
 """The jobs that a spec names, checked when it is submitted."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.errors import InvalidSpec
 from jobs.spec import JobSpec
-from scheduler.datasets import DataSets
 from scheduler.errors import UnknownJob
-from scheduler.inputs import pinned
 from scheduler.models import ModelVersion
 from scheduler.record import JobRecord
 from scheduler.references import targets
 from scheduler.states import JobState, What
+
+if TYPE_CHECKING:
+    from scheduler.datasets import DataSets
 
 #: A job by id or name, and the version that it was found by.
 Find = Callable[[str], tuple[JobRecord, ModelVersion | None]]
@@ -51,7 +52,7 @@ def checked_parents(spec: JobSpec[Any], find: Find) -> tuple[dict[str, JobRecord
     return parents, names
 
 
-def repeatable(sets: DataSets, find: Find, spec: JobSpec[Any]) -> tuple[JobSpec[Any], list[str]]:
+def repeatable(sets: "DataSets", find: Find, spec: JobSpec[Any]) -> tuple[JobSpec[Any], list[str]]:
     """A spec that may be submitted again and again, and what it refers to (`references.py`).
 
     Folders are uploaded and ids of jobs given in full; names of data sets and models stay names.
@@ -60,6 +61,8 @@ def repeatable(sets: DataSets, find: Find, spec: JobSpec[Any]) -> tuple[JobSpec[
         InvalidSpec: it would be refused.
         UnknownDataSet: it names a data set that does not exist.
     """
+    from scheduler.inputs import pinned  # brings NumPy, which finding jobs does not need
+
     spec, inputs = pinned(spec, sets)
     named, names = checked_parents(spec, find)
     jobs = {field: record for field, record in named.items() if field not in names}

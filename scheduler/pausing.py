@@ -6,7 +6,7 @@ from scheduler.errors import UnknownJob
 from scheduler.keys import JobKeys, paused_pool_key
 from scheduler.messages import withdraw
 from scheduler.parts import Parts
-from scheduler.queue import checked_priority
+from scheduler.pools import checked_priority
 from scheduler.record import JobRecord
 from scheduler.records import Records
 from scheduler.scripts import Scripts

@@ -1,6 +1,6 @@
 """Deleting what is older than one wishes: `triptych prune`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import cast
@@ -10,13 +10,9 @@ from jobs.errors import InvalidSpec
 from scheduler.archive import Entry, day_of
 from scheduler.connection import PREFIX
 from scheduler.errors import StillNeeded, UnknownJob
-from scheduler.keys import JobKeys
 from scheduler.references import job_target
-from scheduler.removal import Freed, Removal
+from scheduler.removal import STEP, Freed, Removal, steps
 from scheduler.states import JobState, What
-
-#: Records looked at in one step.
-_STEP = 100
 
 
 @dataclass(frozen=True)
@@ -103,70 +99,73 @@ class Pruning:
         done = Pruned()
         if not self._dry_run:
             done = replace(done, freed=self._removal.finish_all())
-        for job_id, total in chain(self._archived(), self._due()):
-            done = replace(self._one(job_id, done), seen=done.seen + 1, of=max(total, done.seen + 1))
+        for job_ids, total in chain(self._archived(), self._due()):
+            seen = done.seen + len(job_ids)
+            done = replace(self._some(job_ids, done), seen=seen, of=max(total, seen))
             progress(done)
         return done
 
     def archived(self, after: str) -> Pruned:
         """Prunes the archived jobs that were submitted after a day."""
         done = Pruned()
-        for job_id, _ in self._archived(after):
-            done = replace(self._one(job_id, done), seen=done.seen + 1)
+        for job_ids, _ in self._archived(after):
+            done = replace(self._some(job_ids, done), seen=done.seen + len(job_ids))
         return done
 
-    def _one(self, job_id: str, done: Pruned) -> Pruned:
+    def _some(self, job_ids: Sequence[str], done: Pruned) -> Pruned:
         what = self._choice.what
         if self._dry_run:
-            if self._removal.references.holder(job_target(job_id)) is not None:
-                return replace(done, kept=done.kept + 1)
-            sizes = [item.size for item in self._removal.objects(JobKeys(job_id), what)]
-            return replace(done, freed=done.freed + Freed(1, len(sizes), sum(sizes)))
-        try:
-            self._removal.mark(job_id, what, "parents")
-        except StillNeeded:
-            return replace(done, kept=done.kept + 1)
-        except UnknownJob:  # another one deletes as well
-            return done
-        return replace(done, freed=done.freed + self._removal.finish(job_target(job_id), what, tidy=False))
+            free = [each for each in job_ids if self._removal.references.holder(job_target(each)) is None]
+            done = replace(done, kept=done.kept + len(job_ids) - len(free))
+            return replace(done, freed=done.freed + self._removal.measured(free, what))
+        marked: list[str] = []
+        for job_id in job_ids:
+            try:
+                self._removal.mark(job_id, what, "parents")
+                marked.append(job_id)
+            except StillNeeded:
+                done = replace(done, kept=done.kept + 1)
+            except UnknownJob:  # another one deletes as well
+                continue
+        return replace(done, freed=done.freed + self._removal.finish_jobs(marked, what, tidy=False))
 
-    def _archived(self, after: str = "") -> Iterator[tuple[str, int]]:
+    def _archived(self, after: str = "") -> Iterator[tuple[Sequence[str], int]]:
         """Jobs in the archive, likewise, day by day."""
         archive, last = self._removal.archive, self._last()
         days = [day for day in reversed(archive.days()) if after < day <= day_of(last)]
         for day in days:
             entries = archive.entries(day)
-            wanted = [each for each in reversed(entries) if each.finished <= last and self._is_of_sort(each)]
-            for entry in wanted:
-                if self._choice.what is What.ALL or self._has(entry.id):
-                    yield entry.id, 0
-            if wanted and not self._dry_run:
-                archive.tidy(day, {each.id for each in entries if archive.get(each.id) is None})
+            wanted = [
+                each.id for each in reversed(entries) if each.finished <= last and self._is_of_sort(each)
+            ]
+            for some in steps(wanted, STEP):
+                yield some if self._choice.what is What.ALL else self._with_it(some), 0
+            if self._choice.what is What.ALL and not self._dry_run and (gone := archive.missing(wanted)):
+                archive.tidy(day, gone)
 
     def _is_of_sort(self, entry: Entry) -> bool:
         return self._choice.kind in (None, entry.kind) and self._choice.state in (None, entry.state)
 
-    def _has(self, job_id: str) -> bool:
-        kept = self._removal.archive.get(job_id)
-        return kept is not None and self._choice.what not in kept.record.removed
+    def _with_it(self, job_ids: Sequence[str]) -> list[str]:
+        """Those that still have what is to go."""
+        found = zip(job_ids, self._removal.archive.several(job_ids), strict=True)
+        return [job_id for job_id, kept in found if kept and self._choice.what not in kept.record.removed]
 
     def _last(self) -> float:
         seconds, microseconds = self._redis.time()
         return float(seconds) + float(microseconds) / 1e6 - self._choice.older_than
 
-    def _due(self) -> Iterator[tuple[str, int]]:
+    def _due(self) -> Iterator[tuple[Sequence[str], int]]:
         """Jobs that ended long enough ago and are of the sort that is wanted; how many may be."""
         last, ended = self._last(), f"{PREFIX}ended"
         # All ids at once: those that are deleted meanwhile would move the others from page to page.
         ids = cast("list[str]", self._redis.zrangebyscore(ended, "-inf", last))
-        for first in range(0, len(ids), _STEP):
-            some = ids[first : first + _STEP]
+        for some in steps(ids, STEP):
             pipeline = self._redis.pipeline(transaction=False)
             for job_id in some:
                 pipeline.hmget(f"{PREFIX}job:{job_id}", "kind", "state", "removed")
-            for job_id, (kind, state, removed) in zip(some, pipeline.execute(), strict=True):
-                if self._wanted(kind, state, removed):
-                    yield job_id, len(ids)
+            found = zip(some, pipeline.execute(), strict=True)
+            yield [job_id for job_id, fields in found if self._wanted(*fields)], len(ids)
 
     def _wanted(self, kind: str | None, state: str | None, removed: str | None) -> bool:
         choice = self._choice

@@ -12,31 +12,14 @@ from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.entity import Queue
 
-from jobs.errors import InvalidSpec
 from jobs.spec import JobSpec
+from scheduler.pools import DEFAULT_PRIORITY, POOLS, PRIORITIES
 from scheduler.record import JobRecord
 from scheduler.settings import RedisSettings, load
 from scheduler.tls import broker_options
 
-#: Queues of the same names. Jobs on `any` go to workers of the GPU pool, and to those of the CPU pool while
-#: none of the former is alive.
-POOLS = ("cpu", "gpu", "any")
-#: 0 is the most urgent.
-PRIORITIES = range(10)
-DEFAULT_PRIORITY = 5
 #: Longest text of a spec in Flower's kwargs column.
 _SHOWN = 1000
-
-
-def checked_priority(priority: int) -> int:
-    """The priority, if there is such a one.
-
-    Raises:
-        InvalidSpec: there is not.
-    """
-    if priority not in PRIORITIES:
-        raise InvalidSpec(f"priority is {priority!r}; allowed are 0 (most urgent) to {PRIORITIES[-1]}")
-    return priority
 
 
 class PromptConnection(Connection):

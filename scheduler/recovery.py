@@ -13,7 +13,8 @@ from scheduler.division import store_end, tell_failed
 from scheduler.errors import UnknownJob
 from scheduler.leader import Leader
 from scheduler.messages import LostMessages, waiting
-from scheduler.queue import POOLS, publish
+from scheduler.pools import POOLS
+from scheduler.queue import publish
 from scheduler.record import JobRecord
 from scheduler.records import Records
 from scheduler.settings import LeaseSettings

@@ -4,7 +4,8 @@ What is being deleted stands in one hash in Redis until its last object is gone,
 deletion that was broken off goes on with it (`finish`). Deleting twice, or by several at once, is harmless.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,7 +25,10 @@ from scheduler.tally import Tally
 
 #: Objects that S3 removes in one request.
 _AT_ONCE = 1000
-
+#: Requests to the store under way at once.
+THREADS = 8
+#: Jobs that are deleted together.
+STEP = 50
 
 #: Sorts of objects (`keys.sort_of`) that go; of all of a job every sort.
 _SORTS = {
@@ -120,50 +124,89 @@ class Removal:
 
     def finish_all(self) -> Freed:
         """Goes on with every deletion that was broken off."""
-        return sum((self.finish(target, what) for target, what in self.pending().items()), Freed())
+        pending, freed = self.pending(), Freed()
+        for what in What:
+            jobs = [name for name in self._jobs_among(pending) if pending[f"job/{name}"] is what]
+            freed = sum((self.finish_jobs(some, what) for some in steps(jobs, STEP)), freed)
+        sets = [target for target in pending if target.startswith("dataset/")]
+        return sum((self.finish(target, pending[target]) for target in sets), freed)
 
-    def finish(self, target: str, what: What, *, tidy: bool = True) -> Freed:
+    @staticmethod
+    def _jobs_among(targets: Iterable[str]) -> list[str]:
+        return [target.removeprefix("job/") for target in targets if target.startswith("job/")]
+
+    def finish(self, target: str, what: What) -> Freed:
         """Removes the objects of what the records say is being deleted.
 
         Args:
             target: that.
             what: of it.
-            tidy: whether the line of an archived job goes as well; else the caller sees to it.
         """
         sort, _, name = target.partition("/")
-        if sort == "dataset":
-            keys = DataSetKeys(name)
-            # The pointer first: whoever finds it finds the content there.
-            freed = self.clear(
-                [StoredObject(keys.current, 0)] if self._store.exists(keys.current) else [], "datasets"
-            )
-            freed += self.clear(self._store.under(keys.folder), "datasets")
-        else:
-            freed = self._clear_job(JobKeys(name), what, tidy)
+        if sort != "dataset":
+            return self.finish_jobs([name], what)
+        keys = DataSetKeys(name)
+        # The pointer first: whoever finds it finds the content there.
+        freed = self.clear(
+            [StoredObject(keys.current, 0)] if self._store.exists(keys.current) else [], "datasets"
+        )
+        freed += self.clear(self._store.under(keys.folder), "datasets")
         self._run("removed", target, what)
         return freed
 
-    def _clear_job(self, keys: JobKeys, what: What, tidy: bool) -> Freed:
-        kept, freed = self.archive.get(keys.job_id), Freed()
+    def finish_jobs(self, job_ids: Sequence[str], what: What, *, tidy: bool = True) -> Freed:
+        """Removes the objects of jobs, a few at once, as the records say of each that this goes of it.
+
+        Args:
+            job_ids: the jobs.
+            what: of each of them.
+            tidy: whether the lines of those that are archived go as well; else the caller sees to it.
+        """
+        if not job_ids:
+            return Freed()
+        with ThreadPoolExecutor(min(THREADS, len(job_ids))) as threads:
+            if what is not What.ALL:
+                list(threads.map(lambda job_id: self._note_in_archive(job_id, what), job_ids))
+            found = threads.map(lambda job_id: list(self.objects(JobKeys(job_id), what)), job_ids)
+            objects = [item for items in found for item in items]
+        # The specs first: what has none was never accepted, and `triptych recover` does not run it again.
+        specs = {JobKeys(job_id).spec for job_id in job_ids}
+        freed = self.clear((item for item in objects if item.key in specs), what)
+        freed += self.clear((item for item in objects if item.key not in specs), what)
         if what is What.ALL:
-            # The spec first: what has none was never accepted, and `triptych recover` does not run it again.
-            freed = self.clear((item for item in self._store.under(keys.spec) if item.key == keys.spec), what)
-        elif kept is not None:
+            self._leave_archive(job_ids, tidy)
+        self._tell({f"freed|jobs|{what}": len(job_ids)})
+        for job_id in job_ids:
+            self._run("removed", f"job/{job_id}", what)
+        return freed + Freed(jobs=len(job_ids))
+
+    def _note_in_archive(self, job_id: str, what: What) -> None:
+        kept = self.archive.get(job_id)
+        if kept is not None:
             gone = "checkpoints,artifacts" if "artifacts" in (what, *kept.record.removed) else "checkpoints"
             self.archive.put(replace(kept, fields=kept.fields | {"removed": gone}))
-        freed += self.clear(self.objects(keys, what), what)
-        if kept is not None and what is What.ALL:
-            self.archive.forget(keys.job_id)
-            if tidy:
-                self.archive.tidy(day_of(kept.record.created), {keys.job_id})
-        self._tell({f"freed|jobs|{what}": 1})
-        return freed + Freed(jobs=1)
+
+    def _leave_archive(self, job_ids: Sequence[str], tidy: bool) -> None:
+        days: dict[str, set[str]] = {}
+        for job_id in job_ids if tidy else ():
+            if (kept := self.archive.get(job_id)) is not None:
+                days.setdefault(day_of(kept.record.created), set()).add(job_id)
+        self.archive.forget(job_ids)
+        for day, gone in days.items():
+            self.archive.tidy(day, gone)
 
     def objects(self, keys: JobKeys, what: What) -> Iterator[StoredObject]:
         """The objects of a job that go."""
         for item in self._store.under(keys.folder):
             if what is What.ALL or sort_of(item.key) in _SORTS[what]:
                 yield item
+
+    def measured(self, job_ids: Sequence[str], what: What) -> Freed:
+        """What deleting would come to."""
+        with ThreadPoolExecutor(THREADS) as threads:
+            found = threads.map(lambda job_id: list(self.objects(JobKeys(job_id), what)), job_ids)
+            sizes = [item.size for items in found for item in items]
+        return Freed(len(job_ids), len(sizes), sum(sizes))
 
     def clear(self, objects: Iterable[StoredObject], why: str) -> Freed:
         """Removes objects, and counts them."""
@@ -178,6 +221,11 @@ class Removal:
     def _tell(self, counts: Mapping[str, int]) -> None:
         with suppress(Refused):  # a Redis that is full is what people delete for
             Tally(self.redis).add(counts)
+
+
+def steps(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Some at a time."""
+    return (ids[first : first + size] for first in range(0, len(ids), size))
 
 
 def _named(holder: str) -> str:

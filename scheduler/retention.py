@@ -21,7 +21,6 @@ from scheduler.errors import StillNeeded, UnknownJob
 from scheduler.leftovers import remove_leftovers
 from scheduler.pruning import Choice, Pruning
 from scheduler.records import Records
-from scheduler.references import job_target
 from scheduler.removal import Removal
 from scheduler.settings import RetentionSettings
 from scheduler.states import JobState, What
@@ -148,7 +147,8 @@ class Retention:
         return len(moved)
 
     def _delete(self, job_ids: Sequence[str], what: What) -> int:
-        return sum(self._one(job_id, what) for job_id in job_ids)
+        marked = [job_id for job_id in job_ids if self._marks(job_id, what)]
+        return len(marked) if self._removal.finish_jobs(marked, what).objects else 0
 
     def _next(self, what: str, last: float) -> list[tuple[str, float]]:
         """The jobs that ended after those that were looked at, with the times of their ends."""
@@ -166,8 +166,8 @@ class Retention:
         more = cast("list[str]", self._redis.zrangebyscore(ended, repr(same), repr(same)))
         return list(dict.fromkeys([*found, *((job_id, same) for job_id in more)]))
 
-    def _one(self, job_id: str, what: What) -> bool:
-        """Deletes what is due of a job; whether there was anything."""
+    def _marks(self, job_id: str, what: What) -> bool:
+        """Says in the records that this goes of a job; False if it does not, or has gone."""
         passed = f"{PREFIX}passed:{what}"
         state, removed, ended = cast(
             "list[str | None]",
@@ -184,7 +184,7 @@ class Retention:
             return False
         except UnknownJob:
             return False
-        return bool(self._removal.finish(job_target(job_id), what).objects)
+        return True
 
     def _has_the_work(self) -> bool:
         if self._redis.set(_CLEANER, self._token, nx=True, ex=_HELD):

@@ -205,6 +205,13 @@ class WorkerSettings(_Settings):
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "triptych",
         description="data sets, kept between jobs",
     )
+    #: Large enough for what a team works with; what is removed is fetched again by the next job that asks.
+    cache_size: Size | None = Field(
+        default=None,
+        ge=0,
+        le=1 << 60,
+        description="bytes that the cache may have; by default a quarter of the disk that it is on",
+    )
 
 
 class RunnerSettings(_Settings):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,15 @@ from jobs.spec import JobSpec, ResultT
 from scheduler.archive import Archive
 from scheduler.artifacts import ArtifactStore
 from scheduler.connection import connect
-from scheduler.datasets import DataSets
 from scheduler.entering import Entering, checked_division, fingerprint_of, id_of_tick
 from scheduler.errors import UnknownJob
 from scheduler.extending import check_extension, spec_to_extend
 from scheduler.indices import digest_of_key
-from scheduler.inputs import pinned
 from scheduler.job import Job
 from scheduler.models import Models, ModelVersion, maybe_named
 from scheduler.parents import checked_parents
 from scheduler.pausing import Pools
-from scheduler.queue import DEFAULT_PRIORITY, checked_priority
+from scheduler.pools import DEFAULT_PRIORITY, checked_priority
 from scheduler.record import JobRecord, NewJob
 from scheduler.records import Records
 from scheduler.references import targets
@@ -33,6 +32,8 @@ from scheduler.workers import Workers
 if TYPE_CHECKING:
     from celery import Celery
 
+    from scheduler.datasets import DataSets
+
 
 class Submitting:
     """The part of a client that submits jobs; `Client` is what people hold."""
@@ -43,12 +44,18 @@ class Submitting:
         self.archive = Archive(self.store)
         self.records = Records(connect(self._redis_settings), archive=self.archive)
         self.removal = Removal(self.records, self.store)
-        self.datasets = DataSets(self.store, self.removal)
         self.models = Models(self.store)
         self._entering = Entering(self._redis_settings, self.records, self.store)
         self.workers = Workers(self.records.redis)
         self.pools = Pools(self.workers, self.store)
         self.records.redis.ping()
+
+    @cached_property
+    def datasets(self) -> "DataSets":
+        """The data sets that jobs can name."""
+        from scheduler.datasets import DataSets  # brings NumPy, which listing jobs does not need
+
+        return DataSets(self.store, self.removal)
 
     @property
     def app(self) -> "Celery":
@@ -101,6 +108,8 @@ class Submitting:
         if job_id and self.records.knows(job_id):
             return self._handle(job_id)
         division = checked_division(spec, parts, reuse)
+        from scheduler.inputs import pinned
+
         spec, found = pinned(spec, self.datasets)
         inputs = {name: (inputs or {}).get(name, digest) for name, digest in found.items()}
         named, names = checked_parents(spec, self._find)
@@ -161,6 +170,8 @@ class Submitting:
         return self.submit(spec, priority=priority, key=key, inputs=earlier.record.inputs)
 
     def _pinned(self, spec: JobSpec[Any]) -> tuple[JobSpec[Any], dict[str, str]]:
+        from scheduler.inputs import pinned
+
         checked_parents(spec, self._find)
         return pinned(spec, self.datasets)
 

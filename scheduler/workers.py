@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as dataclass_fields
 from typing import cast
 
 from redis import Redis
@@ -59,6 +60,8 @@ class About:
     device: str
     memory: int | None  #: bytes resident, of the worker and its runners; None where it cannot be measured
     draining: bool  #: it gives its jobs back, and takes no new ones
+    cache: int = 0  #: bytes that its cache has on its disk
+    cache_limit: int = 0  #: bytes that the cache may have; 0: a worker of a version that knows no bound
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ def _key(name: str) -> str:
 
 
 def _live(name: str, fields: dict[str, str]) -> LiveWorker:
-    about = About(**json.loads(fields["about"]))
+    known = {field.name for field in dataclass_fields(About)}
+    about = About(**{name: value for name, value in json.loads(fields["about"]).items() if name in known})
     asked = replace(about, draining=about.draining or "drain" in fields)  # which it learns a heartbeat later
     return LiveWorker(name, fields["place"], float(fields["since"]), asked)

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from triptych_trial.spec import Echo
 
-from scheduler import Client, JobState
+from scheduler import Client, JobState, pruning, removal
 from scheduler.artifacts import ArtifactStore
 from scheduler.keys import JobKeys
-from scheduler.rebuild import stored_spec
 from scheduler.record import NewJob
+from scheduler.removal import STEP
 from scheduler.settings import RedisSettings, StoreSettings
+from scheduler.stored_spec import stored_spec
 
 #: What a job leaves besides its spec and its result, and how many bytes of each.
 LEFT = {"checkpoints/000000000009-0001.safetensors": 30, "artifacts/echo.txt": 20, "logs/1.log": 10}
@@ -69,6 +70,9 @@ def write(
         store.put_json(keys.ending, said)
 
 
-def prune(redis: RedisSettings, store: StoreSettings, older_than: float, kind: str) -> None:
+def prune(
+    redis: RedisSettings, store: StoreSettings, older_than: float, kind: str, at_once: int = STEP
+) -> None:
     """As a process of its own, which can be killed."""
+    removal.STEP = pruning.STEP = at_once
     Client(redis, store).prune(older_than, kind=kind)

@@ -23,7 +23,7 @@ from jobs.pretrained import masked, models, spans
 from jobs.pretrained.built import tiny
 from jobs.pretrained.card import Card
 from jobs.pretrained.export import export
-from jobs.transformer.answering.reading import READING, Reading
+from jobs.transformer.answering.documents.reading import READING, Reading
 
 
 def write_models(home: Path) -> None:

@@ -4,8 +4,8 @@
 SMALL: tuple[tuple[str, str, int], ...] = (
     ("jobs.transformer.bulk.windows", "BATCHES", 2),
     ("jobs.transformer.bulk.windows", "MOST_CHARACTERS", 60),
-    ("jobs.transformer.answering.asked", "BATCHES", 2),
-    ("jobs.transformer.answering.asked", "MOST_CHARACTERS", 200),
+    ("jobs.transformer.answering.asking.asked", "BATCHES", 2),
+    ("jobs.transformer.answering.asking.asked", "MOST_CHARACTERS", 200),
     ("jobs.transformer.bulk.tables", "GROUP", 25),
     ("jobs.transformer.generation.prompts", "BATCHES", 2),
     ("jobs.transformer.vision.asking", "BLOCK", 8),

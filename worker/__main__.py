@@ -26,6 +26,7 @@ from scheduler.settings import (
     load,
 )
 from scheduler.workers import About, Workers
+from worker.cache_bound import CacheBound, bound
 from worker.cards import Card, Cards, cards
 from worker.consumer import GatheringConsumer
 from worker.devices import Slots, environment, processor, share, usable_cores
@@ -90,16 +91,18 @@ def run() -> None:
         intake.draining.set()
 
     pulse = load(PulseSettings)
+    cache = CacheBound(settings.cache, bound(settings))
 
     @heartbeat_sent.connect(weak=False)
     def beat(**_: object) -> None:
         pulse.beat()
 
     def about() -> About:
-        return describe(settings, slots, found, intake.draining.is_set())
+        return describe(settings, slots, found, intake.draining.is_set(), cache)
 
     logger.info("worker %s: %d slots of %d threads, %s each", name, slots.count, slots.threads, size(memory))
     sweep()
+    cache.start(ending)
     places.stock()
     try:
         workers = Workers(machinery.records.redis)
@@ -150,10 +153,21 @@ def build_places(
     return OnCards(found, of_a_card, Cards(found, of_a_card), lambda besides: runners(besides, of_a_card))
 
 
-def describe(settings: WorkerSettings, slots: Slots, found: Sequence[Card], draining: bool) -> About:
+def describe(
+    settings: WorkerSettings, slots: Slots, found: Sequence[Card], draining: bool, cache: CacheBound
+) -> About:
     """What this worker says of itself now."""
     device = ", ".join(card.name for card in found) or processor()
-    return About(settings.pool, slots.count, slots.threads, device, resident(os.getpid()), draining)
+    return About(
+        settings.pool,
+        slots.count,
+        slots.threads,
+        device,
+        resident(os.getpid()),
+        draining,
+        cache.bytes,
+        cache.most,
+    )
 
 
 def connection(redis: RedisSettings, store: StoreSettings) -> dict[str, str]:

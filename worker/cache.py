@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from jobs.checkpoints.sealed import seal, seal_file, unseal, unseal_file
 from jobs.names import checked_path
 from scheduler.artifacts import ArtifactStore
 from scheduler.errors import UnknownArtifact
 from scheduler.keys import cache_key
+from worker.cache_use import InUse, working
 from worker.uploads import patiently
 
 logger = logging.getLogger(__name__)
@@ -51,10 +51,11 @@ class CachedFiles:
     Args:
         store: where they are for all workers.
         folder: of this worker's cache.
+        use: what the job uses of it.
     """
 
-    def __init__(self, store: ArtifactStore, folder: Path) -> None:
-        self._store, self._folder = store, folder / "files"
+    def __init__(self, store: ArtifactStore, folder: Path, use: InUse | None = None) -> None:
+        self._store, self._folder, self._use = store, folder / "files", use or InUse()
 
     def get(self, name: str, make: Callable[[Path], None]) -> Path:
         """A local copy of a file; made if it is missing or damaged in the store.
@@ -62,19 +63,17 @@ class CachedFiles:
         Of two workers that make it at the same time both store it: what they make is the same.
         """
         path = self._folder / checked_path(name, "cache entry")
-        if path.is_file():
+        if self._use.hold(path):
             return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # On the same disk, so that what is whole can be renamed.
-        with TemporaryDirectory(dir=path.parent, prefix=".") as work:
-            half = Path(work) / "file"
+        with working(path.parent) as work:
+            half = work / "file"
             if not self._fetched(cache_key(name), half):
                 half.unlink(missing_ok=True)
                 make(half)
                 seal_file(half)
                 patiently(lambda: self._store.put_file(cache_key(name), half))
                 unseal_file(half)
-            half.replace(path)
+            self._use.enter(half, path)
         return path
 
     def _fetched(self, key: str, path: Path) -> bool:

@@ -22,6 +22,7 @@ from jobs.spec import JobResult, JobSpec
 from scheduler.errors import UnknownArtifact
 from scheduler.keys import JobKeys
 from worker.cache import CachedFiles, cached
+from worker.cache_use import InUse
 from worker.checkpoints import StoredCheckpoints
 from worker.closing import Closing, LostLease
 from worker.datasets import DataSetCache
@@ -66,14 +67,13 @@ class WorkerContext:
         servers = servers or Servers()
         self.folder, self.memory = folder, servers.memory
         self.made_something = False  #: whether it has computed what is kept for all jobs: a training, perhaps
-        self._models = models or Models(0)
+        self._models, self._in_use = models or Models(0), InUse()
         self._assignment = assignment
         self._spec = catalog.parse(assignment.spec)
         self._keys = JobKeys(assignment.job_id)
-        self.servers = servers
-        self._store, self._records = servers.store, servers.records
-        self._data_sets = DataSetCache(self._store, servers.cache)
-        self._cached_files = CachedFiles(self._store, servers.cache)
+        self.servers, self._store, self._records = servers, servers.store, servers.records
+        self._data_sets = DataSetCache(self._store, servers.cache, self._in_use)
+        self._cached_files = CachedFiles(self._store, servers.cache, self._in_use)
         self._others = OtherJobs(self._store, folder / "inputs")
         self._uploads = Uploads()
         place = StoredCheckpoints(self._store, self._keys, digest_of_spec(self._spec), folder)
@@ -223,6 +223,7 @@ class WorkerContext:
         self._over.set()
         self._uploads.close()
         self._reporter.join()
+        self._in_use.release()
         return not self.made_something
 
     def ask_to_stop(self, reason: StopReason) -> None:

@@ -1,8 +1,8 @@
 """Data sets on a worker: fetched once into the store, once from there to this disk."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -19,6 +19,7 @@ from scheduler.artifacts import ArtifactStore
 from scheduler.datasets import DataSetInfo, DataSets
 from scheduler.errors import UnknownArtifact, UnknownDataSet
 from scheduler.keys import DataSetKeys
+from worker.cache_use import InUse, working
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ logger = logging.getLogger(__name__)
 class DataSetCache:
     """Data sets and checkpoints by name, kept on this worker's disk under the digest of their content."""
 
-    def __init__(self, store: ArtifactStore, folder: Path) -> None:
-        self._store = store
+    def __init__(self, store: ArtifactStore, folder: Path, use: InUse | None = None) -> None:
+        self._store, self._use = store, use or InUse()
         self._sets = DataSets(store)
         self._folder = folder / "datasets"
 
@@ -41,15 +42,15 @@ class DataSetCache:
         Raises:
             BadInput: there is no such data set, or it cannot be loaded here.
         """
-        if (digest := pins.get(name)) is not None:
-            return self._stored(name, digest)
         try:
-            return self._stored(name, self._sets.get(name).digest)
+            digest = pins.get(name) or self._sets.get(name).digest
+            # The names apart: sets of other names may have the same content, and one copy here.
+            return self._stored(name, digest).called(self._sets.names_of(name, digest))
         except UnknownDataSet as unknown:
             if name not in named.DATA_SETS:
                 raise BadInput(str(unknown)) from None
         images = named.load(name)
-        with self._working() as work:
+        with working(self._folder) as work:
             file = work / "images.npz"
             images.write(file)
             info: DataSetInfo = self._sets.publish(name, images, file)
@@ -73,7 +74,7 @@ class DataSetCache:
                 raise BadInput(str(unknown)) from None
             digest = self._fetched(name, fetch)
         folder = self._folder / digest
-        if not folder.is_dir():
+        if not self._use.hold(folder):
             self._unpack(name, digest, folder)
         return folder
 
@@ -100,7 +101,7 @@ class DataSetCache:
             return self._sets.publish_files(name, Path(folder), only_new=True).digest
 
     def _unpack(self, name: str, digest: str, folder: Path) -> None:
-        with self._working() as work:
+        with working(self._folder) as work:
             file, half = work / "files.zip", work / "files"
             try:
                 self._store.get_file(DataSetKeys(name).files(digest), file)
@@ -108,9 +109,7 @@ class DataSetCache:
                 raise BadInput(f"the store has lost {name!r} ({digest[:12]}): upload it again") from None
             if unpack(file, half) != digest:
                 raise BadInput(f"{name!r} is damaged in the store: upload it again")
-            # Whole or not at all; of two jobs on this machine that unpack it, one is enough.
-            with suppress(OSError):
-                half.rename(folder)
+            self._use.enter(half, folder)
 
     def save(self, name: str, images: ImageSet) -> None:
         """Keeps images in the store as a data set that jobs can name.
@@ -122,12 +121,12 @@ class DataSetCache:
 
     def _stored(self, name: str, digest: str) -> ImageSet:
         folder = self._images(digest)
-        if folder.is_dir():
+        if self._use.hold(folder):
             # A damaged copy on this disk is fetched again.
             with suppress(BadInput):
                 return self._checked(folder, name, digest)
             rmtree(folder, ignore_errors=True)
-        with self._working() as work:
+        with working(self._folder) as work:
             file = work / "images.npz"
             try:
                 self._store.get_file(DataSetKeys(name).content(digest), file)
@@ -140,9 +139,7 @@ class DataSetCache:
     def _unpacked(self, file: Path, half: Path, name: str, digest: str) -> ImageSet:
         folder = self._images(digest)
         ImageSet.unpack(file, half)
-        # Whole or not at all; of two jobs on this machine that unpack it, one is enough.
-        with suppress(OSError):
-            half.rename(folder)
+        self._use.enter(half, folder)
         (self._folder / f"{digest}.npz").unlink(missing_ok=True)  # as the version before kept it
         try:
             return self._checked(folder, name, digest)
@@ -161,10 +158,3 @@ class DataSetCache:
 
     def _images(self, digest: str) -> Path:
         return self._folder / f"{digest}.images"
-
-    @contextmanager
-    def _working(self) -> Iterator[Path]:
-        """A folder on the same disk, so that what is whole can be renamed."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self._folder, prefix=".") as work:
-            yield Path(work)

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from scheduler.artifacts import ArtifactStore
@@ -10,6 +11,9 @@ from scheduler.records import Records
 from scheduler.settings import RedisSettings, StoreSettings, WorkerSettings, load
 from worker.places import memory_of_the_job
 from worker.surroundings import surroundings
+
+#: The store imports it with its first request. Here, so that the template has it and no job waits for it.
+import_module("minio")
 
 
 class Servers:

@@ -7,9 +7,10 @@ any process and after any crash. The best one is in place before the first that 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from jobs.checkpoints.file import Checkpoint
+if TYPE_CHECKING:
+    from jobs.checkpoints.file import Checkpoint  # brings NumPy, which names do not need
 
 #: Checkpoints kept besides the best: the newest, and one to fall back to.
 NEWEST = 2
@@ -69,7 +70,7 @@ class Keeper:
         self._best = CheckpointName(*name.best) if name.best else name
         return self._best if name.best else None
 
-    def to_write(self, new: Checkpoint) -> list[tuple[CheckpointName, Checkpoint]]:
+    def to_write(self, new: "Checkpoint") -> "list[tuple[CheckpointName, Checkpoint]]":
         """What has to be written for a checkpoint: the best one first, unless it is in place, then itself."""
         if new.best is None:
             # Itself the best one, perhaps; if there is none, nothing will ask for it.

@@ -11,20 +11,23 @@ from jobs.datasets.tables.table import Table
 from jobs.datasets.texts.intake import take
 from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput
-from jobs.names import checked_name
+from jobs.names import checked_name, is_folder
 
 log = logging.getLogger(__name__)
 
 
 def image_set(name: str, data: Mapping[str, Path]) -> ImageSet:
-    """A data set of images.
+    """A data set of images, or a folder of them.
 
     Raises:
         BadInput: it cannot be loaded, or has no image.
     """
-    if name not in data:
+    if is_folder(name):
+        images = packing.pack(Path(name).expanduser())
+    elif name not in data:
         return named.load(name)
-    images = packing.pack(data[name])
+    else:
+        images = packing.pack(data[name])
     _tell(name, images.notes)
     return images
 

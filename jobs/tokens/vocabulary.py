@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
 
@@ -22,10 +23,14 @@ from jobs.tokens.tokenizer import TextTokenizer
 
 Vocabulary = Literal["bpe", "bytes", "characters"]
 #: Raised when an equal corpus gives another vocabulary than before.
-_VERSION = 1
-#: Bytes of text from which a vocabulary is made, at most: pieces from all over. What words there are stays
-#: in memory, some 20 bytes for each of theirs.
+_VERSION = 2
+#: Bytes of text from which a vocabulary is made, at most: pieces from all over.
 MOST = 64 << 20
+#: Bytes of different words, at most: BPE keeps them in memory, some 25 bytes for each of theirs. Ordinary
+#: text has far fewer; in text without spaces every word is another one, and fewer pieces are taken.
+DISTINCT = 16 << 20
+#: Bits that tell which words were met, as a power of two: one in a hundred of two million is missed.
+_MET = 27
 #: Characters of the longest token; runs of one character would become words of their own.
 _LONGEST = 32
 #: The name under which a job keeps its vocabulary.
@@ -60,7 +65,8 @@ def vocabulary_of(corpus: Corpus, parts: Parts, wanted: Wanted, context: JobCont
 
     def make() -> bytes:
         corpus.check()
-        return made(_texts(corpus, parts, context), wanted).encode()
+        every = every_piece(corpus, parts, context) if wanted.kind == "bpe" else _every(parts)
+        return made(_texts(corpus, parts, every, context), wanted).encode()
 
     about = json.dumps([_VERSION, corpus.digest, parts.cut, _digest_of(parts.train), vars(wanted)])
     content = context.cached(f"vocabularies/{sha256(about.encode()).hexdigest()[:40]}", make)
@@ -80,8 +86,10 @@ def made(texts: Iterable[str], wanted: Wanted) -> str:
 
     special = [AddedToken(token, normalized=False, special=True) for token in wanted.special]
     if wanted.kind == "characters":
-        letters = sorted(set().union(*map(set, texts)))
-        numbers = {token: number for number, token in enumerate((*wanted.special, *letters))}
+        letters: set[str] = set()
+        for text in texts:
+            letters.update(text)
+        numbers = {token: number for number, token in enumerate((*wanted.special, *sorted(letters)))}
         tokenizer = Tokenizer(models.BPE(numbers, [], unk_token="<unk>"))  # noqa: S106 - no password
         tokenizer.decoder = decoders.Fuse()
         tokenizer.add_special_tokens(special)
@@ -112,10 +120,31 @@ def _digest_of(documents: Array) -> str:
     return sha256(documents.astype(np.int64).tobytes()).hexdigest()
 
 
-def _texts(corpus: Corpus, parts: Parts, context: JobContext) -> Iterator[str]:
-    """The text to make a vocabulary from; of a corpus that is larger than `MOST`, every so many pieces."""
+def every_piece(corpus: Corpus, parts: Parts, context: JobContext) -> int:
+    """Which pieces of the training documents BPE is made from: every so many, by their bytes and words."""
+    every = _every(parts)
+    return every * max(1, -(-distinct(_texts(corpus, parts, every, context)) // DISTINCT))
+
+
+def distinct(texts: Iterable[str]) -> int:
+    """Bytes of all different words, by white space, nearly: a word that shares its bit with one is missed."""
+    met, found = bytearray(1 << _MET - 3), 0
+    for text in texts:
+        for word in sorted(set(text.encode().split())):
+            place = crc32(word) & (1 << _MET) - 1
+            if not met[place >> 3] >> (place & 7) & 1:
+                met[place >> 3] |= 1 << (place & 7)
+                found += len(word)
+    return found
+
+
+def _every(parts: Parts) -> int:
     sizes = parts.offsets[parts.train + 1] - parts.offsets[parts.train]
-    every = max(1, -(-int(sizes.sum()) // MOST))
+    return max(1, -(-int(sizes.sum()) // MOST))
+
+
+def _texts(corpus: Corpus, parts: Parts, every: int, context: JobContext) -> Iterator[str]:
+    """The text to make a vocabulary from: every so many pieces."""
     number = done = 0
     for document in parts.train.tolist():
         for piece in segments(corpus, int(parts.offsets[document]), int(parts.offsets[document + 1])):

@@ -174,14 +174,23 @@ def _gone(pruned: "Pruned", what: What) -> str:
 
 
 def _show(found: "Findings") -> None:
+    if found.caches:
+        caches = [(each.worker, size(each.bytes), size(each.limit)) for each in found.caches]
+        show_rows(("cache of worker", "bytes", "at most"), caches)
     show_rows(
         ("in the store", "objects", "bytes"),
         [(name, str(total.objects), size(total.bytes)) for name, total in sorted(found.sorts.items())],
     )
+    show_rows(
+        ("of jobs of kind", "objects", "bytes"),
+        [(kind, str(total.objects), size(total.bytes)) for kind, total in sorted(found.kinds.items())],
+    )
     show_rows(("jobs", ""), [(state, str(count)) for state, count in sorted(found.jobs.items())])
     if found.references:
-        references = [(f"{sort}s", str(count)) for sort, count in sorted(found.references.items())]
-        show_rows(("references to", ""), references)
+        show_rows(("references", ""), [(name, str(count)) for name, count in found.references.items()])
+    if found.holders:
+        held = [(holder, ", ".join(sorted(targets))) for holder, targets in sorted(found.holders.items())]
+        show_rows(("refers to", ""), held[:_SHOWN], cut=True)
     faults = [("missing", text) for text in found.missing]
     faults += [("not in Redis", f"job {job_id}: `triptych recover` enters it") for job_id in found.unknown]
     for why, items in found.left.items():

@@ -17,7 +17,7 @@ from jobs import catalog
 from scheduler.capacity import NEARLY_FULL, memory
 from scheduler.connection import PREFIX
 from scheduler.messages import waiting
-from scheduler.queue import POOLS, PRIORITIES
+from scheduler.pools import POOLS, PRIORITIES
 from scheduler.records import Records
 from scheduler.scripts import BOUNDS
 from scheduler.states import JobState
@@ -96,7 +96,7 @@ def _workers(records: Records) -> list[Metric]:
         of_pool = [worker for worker in living if worker.about.pool == pool]
         slots.add_metric([pool], sum(worker.about.slots for worker in of_pool))
         taken.add_metric([pool], sum(busy[worker.name] for worker in of_pool))
-    return [workers, slots, taken, _memory(living)]
+    return [workers, slots, taken, _memory(living), _caches(living)]
 
 
 def _memory(living: Iterable[LiveWorker]) -> Metric:
@@ -107,6 +107,18 @@ def _memory(living: Iterable[LiveWorker]) -> Metric:
         if worker.about.memory is not None:
             memory.add_metric([worker.name], worker.about.memory)
     return memory
+
+
+def _caches(living: Iterable[LiveWorker]) -> Metric:
+    caches = GaugeMetricFamily(
+        "triptych_worker_cache_bytes",
+        "The cache on a worker's disk: used, and its limit.",
+        labels=["worker", "what"],
+    )
+    for worker in living:
+        caches.add_metric([worker.name, "used"], worker.about.cache)
+        caches.add_metric([worker.name, "limit"], worker.about.cache_limit)
+    return caches
 
 
 def _redis_memory(records: Records) -> Metric:

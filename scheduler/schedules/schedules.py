@@ -14,7 +14,7 @@ from scheduler.artifacts import ArtifactStore
 from scheduler.errors import UnknownArtifact
 from scheduler.job import Job
 from scheduler.keys import SCHEDULES, schedule_key
-from scheduler.queue import DEFAULT_PRIORITY, checked_priority
+from scheduler.pools import DEFAULT_PRIORITY, checked_priority
 from scheduler.records import Records
 from scheduler.references import References
 from scheduler.schedules.cron import Cron

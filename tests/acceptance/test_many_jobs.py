@@ -7,7 +7,7 @@ from triptych_trial.spec import Echo
 
 from scheduler import Client, Job, JobState
 from scheduler.keys import JobKeys
-from scheduler.queue import POOLS, PRIORITIES
+from scheduler.pools import POOLS, PRIORITIES
 from scheduler.results import Told
 
 

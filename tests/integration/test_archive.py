@@ -231,7 +231,7 @@ def test_archived_jobs_are_pruned_and_deleted_with_all_that_tells_of_them(client
     assert [job.id for job in client.list(since=0.0)] == [ids[8], ids[7], ids[6]]
     assert {item.key.split("/")[1] for item in client.store.under("jobs/")} == {*ids[6:9]}
     assert look(client).healthy
-    client.archive.forget(ids[8])  # a deletion that was broken off before its last step
+    client.archive.forget([ids[8]])  # a deletion that was broken off before its last step
     client.store.delete_all([item.key for item in client.store.under(JobKeys(ids[8]).folder)])
     assert look(client).stale
     remove_leftovers(client.records, client.store, 0.0, grace=0.0)

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +28,7 @@ from scheduler.retention import Retention
 from scheduler.settings import RedisSettings, RetentionSettings, StoreSettings
 from scheduler.states import What
 from tests.history import LEFT, enter, prune
-from tests.servers import s3_server, wait_until
+from tests.servers import s3_server
 
 
 @pytest.fixture(scope="module")
@@ -259,9 +260,12 @@ def test_a_prune_that_is_killed_ten_times_leaves_nothing_that_was_to_go_and_take
     forks.set_forkserver_preload(["tests.history"])
     for kill in range(10):
         left = client.records.redis.zcard(ended)
-        process = forks.Process(target=prune, args=(redis_settings, store_settings, 30 * 86400.0, Echo.kind))
+        arguments_of_prune = (redis_settings, store_settings, 30 * 86400.0, Echo.kind, 4)
+        process = forks.Process(target=prune, args=arguments_of_prune)
         process.start()
-        wait_until(lambda left=left: client.records.redis.zcard(ended) < left - 4)  # type: ignore[misc]
+        while client.records.redis.zcard(ended) >= left - 4 and process.is_alive():
+            time.sleep(0.002)
+        time.sleep(0.003 * kill)  # so that it is in another step of the deletion each time
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, kill
@@ -381,6 +385,7 @@ def test_the_doctor_names_what_is_missing_and_what_is_left_over(client: Client, 
     for job_id in ("no-spec", "no-result", "fine"):
         enter(client, job_id)
     assert "everything belongs to something" in triptych("doctor", "--grace", "0s").stderr
+    client.removal.references.hold("schedule/nightly", ["job/fine", "dataset/texts"])
     client.store.delete(JobKeys("no-spec").spec)
     client.store.delete(JobKeys("no-result").result)
     client.store.put(JobKeys("nobody").log(1), b"12345")
@@ -396,10 +401,13 @@ def test_the_doctor_names_what_is_missing_and_what_is_left_over(client: Client, 
         "objects of jobs that there are not: 1 objects, 5 B, first jobs/nobody/logs/1.log",
         "pieces of jobs that were joined or deleted: 1 objects",
         "triptych:attempts:nobody in Redis",
+        "schedule/nightly\tdataset/texts, job/fine",
+        "schedule > job\t1",
     ):
         assert said in rows
     found = json.loads(triptych("doctor", "--grace", "0s", "--json", code=1).stdout)
     assert found["sorts"]["checkpoints"] == {"objects": 3, "bytes": 90}
+    assert found["kinds"]["trial.echo"] == {"objects": 14, "bytes": found["kinds"]["trial.echo"]["bytes"]}
     assert found["jobs"] == {"SUCCEEDED": 3}
 
 

@@ -41,7 +41,7 @@ DASHBOARD: dict[str, Any] = json.loads((ROOT / "monitoring/grafana/dashboards/tr
 ODD = 'a "name" \\\n} 1\n# TYPE x counter 中文'
 GAUGES = (
     *("jobs", "jobs_running", "queue_depth", "queue_oldest_seconds", "pending"),
-    *("workers", "slots", "slots_busy", "worker_memory_bytes", "redis_memory_bytes"),
+    *("workers", "slots", "slots_busy", "worker_memory_bytes", "worker_cache_bytes", "redis_memory_bytes"),
 )
 BUCKETS = [
     *("0.1", "0.5", "1", "2", "5", "10", "15", "20", "30", "60", "300", "1800", "7200", "43200"),

@@ -22,6 +22,7 @@ from jobs import (
     EvaluateAnswering,
     EvaluateClassifier,
     EvaluateGan,
+    EvaluateGeneration,
     EvaluateImageClassifier,
     EvaluateText,
     FillSeries,
@@ -70,6 +71,14 @@ SPECS: tuple[Any, ...] = (
     GenerateImages(model="gan", count=3, label="odd", seed=7),
     GenerateTexts(pretrained="tiny-gpt", texts=("great film", "", "a"), max_tokens=4, batch_size=2),
     EvaluateGan(model="gan", count=20),
+    EvaluateGeneration(pretrained="tiny-gpt", dataset="descriptions", max_length=16, rows=8),
+    EvaluateGeneration(
+        pretrained="tiny-gpt",
+        questions="labelled",
+        prompt_column="text",
+        answer_column="label",
+        choice_columns=("label", "text"),
+    ),
 )
 #: Long enough to be disturbed.
 LONG = ClassifyTexts(model="classifier", texts=("a great film",) * 10_000, **TEXT)

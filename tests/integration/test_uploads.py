@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from jobs import ClassifyTexts, FineTune, TrainGan
+from jobs import ClassifyImages, ClassifyTexts, FineTune, TrainGan
 from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from scheduler.cli import app
@@ -117,6 +117,17 @@ def test_a_folder_is_uploaded_when_a_job_names_it(sets, checkpoint):
     assert spec.pretrained.startswith("pretrained-")
     assert inputs == {spec.pretrained: sets.get(spec.pretrained).digest}
     assert pinned(spec, sets) == (spec, inputs)
+
+
+def test_a_folder_of_images_is_uploaded_when_a_job_names_it(sets, tmp_path):
+    Image.new("L", (5, 6), 40).save(tmp_path / "a.png")
+    spec, inputs = pinned(ClassifyImages(model="job", dataset=str(tmp_path)), sets)
+    assert spec.dataset.startswith("images-")
+    assert inputs == {spec.dataset: sets.get(spec.dataset).digest}
+    assert sets.get(spec.dataset).count == 1
+    assert pinned(spec, sets) == (spec, inputs)
+    with pytest.raises(BadInput, match=r"there is no .*/nowhere; give a folder of images"):
+        pinned(ClassifyImages(model="job", dataset=f"{tmp_path}/nowhere"), sets)
 
 
 @pytest.mark.parametrize(

@@ -24,15 +24,16 @@ from jobs.pretrained.card import Card
 from jobs.pretrained.models import inputs
 from jobs.pretrained.pairs import Pairs
 from jobs.pretrained.spans import export_spans, load_spans
-from jobs.transformer.answering import asked, evaluate
-from jobs.transformer.answering.examples import Examples
+from jobs.transformer.answering import evaluate
+from jobs.transformer.answering.asking import asked
+from jobs.transformer.answering.documents.examples import Examples
+from jobs.transformer.answering.documents.reading import READING, Reading
+from jobs.transformer.answering.documents.splitting import drawn, split
+from jobs.transformer.answering.documents.windows import Layout
 from jobs.transformer.answering.learning import SpanTuning, data_of, loss_of
-from jobs.transformer.answering.reading import READING, Reading
 from jobs.transformer.answering.scoring.measures import best
 from jobs.transformer.answering.scoring.scores import figures_of
 from jobs.transformer.answering.spec import SMALLEST
-from jobs.transformer.answering.splitting import drawn, split
-from jobs.transformer.answering.windows import Layout
 from jobs.transformer.bulk import shards as bulk
 from jobs.transformer.bulk.engine import Choice, spanning
 from jobs.transformer.encoder.forward import span_logits_of

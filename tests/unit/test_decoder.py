@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from jobs.errors import BadInput
 from jobs.pretrained.built import smollm
 from jobs.pretrained.tensors import Weights
 from jobs.transformer.decoder import folders, tiny
-from jobs.transformer.decoder.cache import Session, chunk_of, rows_for, slots_for, tensors
+from jobs.transformer.decoder.cache import GraphSession, tensors
 from jobs.transformer.decoder.families import layout_of
 from jobs.transformer.decoder.forward import Causal, hidden, logits
 from jobs.transformer.decoder.generating import Generator, Request, Wish
-from jobs.transformer.decoder.layout import Rotary, fresh
+from jobs.transformer.decoder.layout import Layout, Rotary, fresh
+from jobs.transformer.decoder.openvino import OpenVinoDecoder
 from jobs.transformer.decoder.sampling import Sampling, draw
+from jobs.transformer.decoder.session import Session, chunk_of, rows_for, slots_for
 from jobs.transformer.decoder.texts import Texts
 
 Array = np.ndarray[Any, Any]
 FAMILIES = tuple(tiny.CONFIGS)
+LIBRARIES = ("tensorflow", "openvino")
 TOKENS = np.array([72, 101, 108, 108, 111, 32, 119, 111, 114, 108, 100, 33, 10, 200, 7, 256], np.int32)
 
 
@@ -67,12 +71,27 @@ def test_a_folder_that_is_read_is_written_with_the_same_tensors(
         assert (tmp_path / "copy" / name).read_bytes() == (home / family / name).read_bytes()
 
 
-@pytest.mark.parametrize("family", ["gpt2", "gemma3_text", "qwen3"])
-def test_token_by_token_comes_to_the_logits_of_all_tokens_at_once(home: Path, family: str) -> None:
+def session_of(library: str, layout: Layout, weights: Mapping[str, Array], kind: str, *shape: int) -> Session:
+    if library == "openvino":
+        pytest.importorskip("openvino")
+        return OpenVinoDecoder(layout, weights, kind).session(*shape)
+    known = tensors(weights, tf.dtypes.as_dtype(kind))
+    return GraphSession(layout, lambda: known, tf.dtypes.as_dtype(kind), *shape)
+
+
+@pytest.mark.parametrize(
+    ("library", "family"),
+    [
+        *((LIBRARIES[0], each) for each in ("gpt2", "gemma3_text", "qwen3")),
+        *((LIBRARIES[1], each) for each in FAMILIES),
+    ],
+)
+def test_token_by_token_comes_to_the_logits_of_all_tokens_at_once(
+    home: Path, library: str, family: str
+) -> None:
     decoder = folders.read(home / family)
     whole = all_logits(decoder, TOKENS)
-    weights = tensors(decoder.weights, tf.float32)
-    session = Session(decoder.layout, lambda: weights, tf.float32, 2, 64)
+    session = session_of(library, decoder.layout, decoder.weights, "float32", 2, 64)
     found = session.prompts([TOKENS[:5], TOKENS[:1]])
     np.testing.assert_allclose(found, whole[[4, 0]], atol=1e-5)
     for step in range(3):
@@ -81,11 +100,11 @@ def test_token_by_token_comes_to_the_logits_of_all_tokens_at_once(home: Path, fa
 
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
-def test_no_bit_of_a_row_depends_on_the_others_in_its_batch(kind: str) -> None:
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_no_bit_of_a_row_depends_on_the_others_in_its_batch(kind: str, library: str) -> None:
     config = {**tiny.CONFIGS["llama"], "hidden_size": 36, "intermediate_size": 52, "head_dim": 6}
     layout = layout_of({"model_type": "llama", **config}, "odd")
-    weights = tensors(tiny.random(layout), tf.dtypes.as_dtype(kind))
-    session = Session(layout, lambda: weights, tf.dtypes.as_dtype(kind), 4, 128)
+    session = session_of(library, layout, tiny.random(layout), kind, 4, 128)
     draws = np.random.default_rng(0)
     prompts = [draws.integers(0, 257, size).astype(np.int32) for size in (3, 70, 33, 64, 1, 90, 17)]
 

@@ -22,7 +22,7 @@ from jobs.selfsupervised.series.gap_filling.filling import METHODS, Filler, deci
 from jobs.selfsupervised.series.gap_filling.gaps import Gap, Gaps, hidden, sampled
 from jobs.selfsupervised.series.gap_filling.gaussian import Gaussian
 from jobs.selfsupervised.series.gap_filling.hiding import hidden_scores
-from jobs.selfsupervised.series.standard import Season, Standard, Stretch
+from jobs.selfsupervised.series.gap_filling.standard import Season, Standard, Stretch
 from jobs.selfsupervised.series.uses import Filled, FillSeries
 
 Array = np.ndarray[Any, Any]

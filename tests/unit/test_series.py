@@ -16,14 +16,14 @@ from jobs.datasets.tables.step import Step
 from jobs.datasets.tables.table import Table
 from jobs.errors import BadInput, InvalidSpec, Stopped
 from jobs.local import LocalContext, run_locally
-from jobs.selfsupervised.series import forecast
-from jobs.selfsupervised.series.methods import method
+from jobs.selfsupervised.series import forecast, measuring
+from jobs.selfsupervised.series.methods import choosing, method
 from jobs.selfsupervised.series.methods.method import Origins, Windows
 from jobs.selfsupervised.series.methods.ridge import Moments
 from jobs.selfsupervised.series.methods.simplest import Last, Linear, SeasonalNaive
 from jobs.selfsupervised.series.panel import Panel, Rows
 from jobs.selfsupervised.series.scoring import Intervals, Sums, naive_errors
-from jobs.selfsupervised.series.spec import EvaluateSeries, ForecastSeries, TrainSeries
+from jobs.selfsupervised.series.spec import EvaluateSeries, ForecastSeries, PointScores, TrainSeries
 
 Array = np.ndarray[Any, Any]
 HOUR = Step(microseconds=3_600_000_000)
@@ -96,6 +96,44 @@ def test_ridge_is_the_least_penalised_error_of_normalised_windows() -> None:
     np.testing.assert_allclose(ridge.weights, weights, atol=1e-8)
     assert len(places) == len(rows)
     assert left_out == 200 - horizon - window + 1 - len(rows)
+
+
+@pytest.mark.parametrize("season", [1, 6, 24])
+def test_a_penalty_that_grows_with_age_is_that_of_brute_force(season: int) -> None:
+    panel = panel_of(table(wave(150)))
+    window, horizon, penalty = 30, 8, 0.02
+    places, _ = panel.origins(np.array([window]), np.array([150]), horizon, window, whole=True)
+    moments = Moments.of(Origins.of(panel, places), window, horizon)
+    ridge = moments.solved_by_age(window, horizon, season, (penalty,))[0]
+
+    windows = Windows.before(Origins.of(panel, places), window)
+    x, y = windows.numbers, (windows.origins.truths(horizon) - windows.means) / windows.deviations
+    centred, wanted = x - x.mean(axis=0), y - y.mean(axis=0)
+    for ahead in range(horizon):
+        diagonal = []
+        for row in range(window):
+            age = window - row
+            each = penalty * (1 + age / (season if season > 1 else horizon)) ** 1.5
+            apart = (age + ahead) % season
+            if season > 1 and apart == 0:
+                each /= 4
+            elif season == 24 and apart in (1, 23):
+                each /= 2
+            diagonal.append(each)
+        weights = np.linalg.solve(
+            centred.T @ centred / len(x) + np.diag(diagonal), centred.T @ wanted[:, ahead] / len(x)
+        )
+        np.testing.assert_allclose(ridge.weights[:, ahead], weights, atol=1e-8)
+    np.testing.assert_allclose(ridge.intercept, y.mean(axis=0) - x.mean(axis=0) @ ridge.weights, atol=1e-8)
+
+
+def test_of_penalties_that_are_as_good_the_largest_is_taken() -> None:
+    def largest(*errors: float) -> int:
+        return choosing._largest([PointScores(mse=error, mae=0.0) for error in errors])
+
+    assert largest(1.0, 0.9, 0.9005, 1.0) == 2
+    assert largest(1.0, 0.9, 0.95) == 1
+    assert largest(0.0, 0.0) == 1
 
 
 def test_the_simplest_methods_do_what_their_names_say() -> None:
@@ -320,7 +358,8 @@ def test_every_window_of_the_test_part_counts_once_and_in_no_other_way_by_blocks
     values[290] = np.nan
     data = write(tmp_path, "t", table(values, columns=("a", "b")))
     run_locally(TrainSeries(dataset="t", horizon=5, method="ridge", window=20), tmp_path / "model", data)
-    found = run_locally(EvaluateSeries(model="model"), tmp_path / "one", data)
+    spec = EvaluateSeries(model="model", gaps=())  # gaps are tested in test_filling
+    found = run_locally(spec, tmp_path / "one", data)
     assert found.windows == 2 * (60 - 5 + 1)
     assert found.values == 2 * ((60 - 5 + 1) * 5 - 5)
     assert set(found.forecast) == {"ridge", "seasonal-naive", "linear", "last"}
@@ -328,9 +367,9 @@ def test_every_window_of_the_test_part_counts_once_and_in_no_other_way_by_blocks
     assert len(found.by_step) == 5
     mean = np.mean([score.mse for score in found.by_column.values()])
     assert mean == pytest.approx(found.forecast["ridge"].mse)
-    monkeypatch.setattr("jobs.selfsupervised.series.evaluate._BLOCKS", 1)
+    monkeypatch.setattr("jobs.selfsupervised.series.measuring.BLOCKS", 1)
     monkeypatch.setattr(method, "ROWS", 64)
-    again = run_locally(EvaluateSeries(model="model"), tmp_path / "other", data)
+    again = run_locally(spec, tmp_path / "other", data)
     assert again.forecast["ridge"].mse == pytest.approx(found.forecast["ridge"].mse, rel=1e-12)
     assert (tmp_path / "one/artifacts/by_step.png").exists()
     assert (tmp_path / "one/artifacts/forecasts.png").exists()
@@ -375,10 +414,41 @@ def test_a_forecast_that_is_stopped_goes_on_and_leaves_the_same_bytes(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_an_evaluation_that_is_stopped_goes_on_and_comes_to_the_same_figures(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    context_that_stops: Callable[[int | None], type[LocalContext]],
+) -> None:
+    data = write(tmp_path, "t", table(*(wave(120, n) for n in range(4))))
+    run_locally(TrainSeries(dataset="t", horizon=3, method="ridge", window=24), tmp_path / "model", data)
+    monkeypatch.setattr(measuring, "ROWS", 8)
+    monkeypatch.setattr(measuring, "BLOCKS", 1)
+    spec = EvaluateSeries(model="model", gaps=(1,))
+    whole = run_locally(spec, tmp_path / "whole", data)
+    assert whole.windows > 5 * 8
+    added, add = [], measuring.Measured.add
+
+    def recorded(self: measuring.Measured, *given: Any) -> None:
+        added.append(self.done)
+        add(self, *given)
+
+    monkeypatch.setattr(measuring.Measured, "add", recorded)
+    for stops in (2, 1, 1):
+        with pytest.raises(Stopped):
+            run_locally(spec, tmp_path / "stopped", data, context_that_stops(stops))
+    assert run_locally(spec, tmp_path / "stopped", data) == whole
+    assert added == list(range(0, whole.windows, 8))  # none was computed again
+    assert set(whole.filling) == set(whole.filling_coverage) == {"1"}
+    assert (tmp_path / "stopped/artifacts/filled.png").exists()
+    files = [tmp_path / folder / "artifacts/evaluation.json" for folder in ("whole", "stopped")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_the_default_is_ridge_where_a_network_is_no_better(tmp_path: Path) -> None:
     values = wave(1500)
     data = write(tmp_path, "t", table(values))
-    spec = TrainSeries(dataset="t", horizon=4, window=24, steps=8, batch_size=128, width=8, depth=1)
+    small = {"steps": 8, "width": 8, "depth": 1, "pretrain_share": 0.0}
+    spec = TrainSeries(dataset="t", horizon=4, window=24, **small)
     found = run_locally(spec, tmp_path / "model", data)
     assert found.steps > 0
     assert set(found.validation) == {"network", "ridge", "seasonal-naive", "linear", "last"}

@@ -73,6 +73,40 @@ def test_rows_are_made_regular_when_that_is_asked_for_and_counted(tmp_path: Path
     assert "made regular, 1h apart: 1 rows were made, 1 joined others, 2 times moved" in table.remarks[-1]
 
 
+MONDAYS = [f"2024-{day}" for day in ("01-01", "01-08", "01-22", "01-29")]
+MONTH_ENDS = [f"2024-{day}" for day in ("01-31", "02-29", "04-30", "05-31")]
+
+
+@pytest.mark.parametrize(
+    ("times", "step", "zone", "made"),
+    [
+        (MONDAYS, "7d", None, "2024-01-15"),
+        (MONTH_ENDS, "1month", None, "2024-03-31"),
+        ([f"2024-{month}-15" for month in ("02", "05", "11")], "3month", None, "2024-08-15"),
+        (["2024-03-30", "2024-03-31", "2024-04-02"], "1d", "Europe/Berlin", "2024-04-01"),
+        (["2024-01-01 00:30", "2024-01-01 01:30", "2024-01-01 03:30"], "1h", None, "2024-01-01 02:30"),
+    ],
+)
+def test_rows_that_are_made_lie_on_the_grid_of_the_others(
+    tmp_path: Path, times: list[str], step: str, zone: str | None, made: str
+) -> None:
+    path = written(tmp_path, "time,a\n" + "".join(f"{time},{n}\n" for n, time in enumerate(times)))
+    with pytest.raises(BadInput, match=f"--regularise {step} makes the missing rows"):
+        read_table(path, zone=zone)
+    table = read_table(path, zone=zone, step=Step.parse(step))
+    texts = table.calendar.texts(table.times(0))
+    assert texts == sorted([*times, made])
+    assert np.isnan(table.values[texts.index(made), 0])
+    assert "1 rows were made, 0 joined others, 0 times moved" in "; ".join(table.remarks)
+
+
+def test_times_without_a_grid_of_their_own_are_put_on_that_of_the_clock(tmp_path: Path) -> None:
+    days = [f"2024-01-{day:02d},{day}" for day in range(1, 31)]
+    table = read_table(written(tmp_path, "\n".join(["time,a", *days, ""])), step=Step.parse("1w"))
+    assert table.calendar.texts(table.times(0))[:2] == ["2024-01-01", "2024-01-08"]  # Mondays
+    assert table.values[:, 0].tolist() == [4, 11, 18, 25, 29.5]
+
+
 def test_months_of_any_length_are_a_step(tmp_path: Path) -> None:
     text = "month,a\n2023-11-30,1\n2023-12-31,2\n2024-01-31,3\n2024-02-29,4\n"
     table = read_table(written(tmp_path, text))
@@ -139,6 +173,25 @@ def test_columns_that_tell_nothing_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_spreadsheet_s_encoding_is_found_out(tmp_path: Path, encoding: str) -> None:
     assert read_table(written(tmp_path, HOURS, encoding=encoding)).columns == ("a", "b")
+
+
+def test_an_empty_line_counts_where_a_row_is_named(tmp_path: Path) -> None:
+    for row in ("2024-01-02,broken", "2024-01-01,2", "no time,2", "2024-01-02,inf"):
+        with pytest.raises(BadInput, match="row 5"):
+            read_table(written(tmp_path, f"time,a\n\n2024-01-01,1\n\n{row}\n2024-01-03,3\n"))
+
+
+def test_another_encoding_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="save it as UTF-8"):
+        read_table(written(tmp_path, "time,größe\n2024-01-01,1\n", encoding="latin-1"))
+
+
+def test_series_that_are_not_told_apart_or_have_no_name_are_said_so(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-0{day},{shop},1\n" for day in (1, 2, 3) for shop in ("a", "b"))
+    with pytest.raises(BadInput, match=r"row 3 .* if column 'shop' tells series apart, say so: --series"):
+        read_table(written(tmp_path, "time,shop,sold\n" + rows))
+    with pytest.raises(BadInput, match="row 4 names no series in column 'shop'"):
+        read_table(written(tmp_path, "time,shop,sold\n" + rows.replace("02,a", "02,")), series="shop")
 
 
 def test_parquet_is_the_same_table(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from jobs.datasets.corpora.intake import Dividing, take_corpus
 from jobs.errors import BadInput, Stopped
 from jobs.local import LocalContext
 from jobs.tokens import packing, segments
+from jobs.tokens import vocabulary as vocabularies
 from jobs.tokens.packing import edges_of, packed
 from jobs.tokens.splitting import split
 from jobs.tokens.tokenizer import TextTokenizer
@@ -184,6 +185,37 @@ def test_a_job_keeps_its_vocabulary(corpus, tmp_path, monkeypatch):
     Path(tmp_path / ".triptych-cache").rename(tmp_path / "gone")  # as a clean-up may do
     with LocalContext(tmp_path / "job") as context:
         assert vocabulary_of(found, parts, wanted, context).content == first.content
+
+
+def test_different_words_are_counted_by_their_bytes():
+    texts = [text_of(500, seed) for seed in range(3)]
+    words = set(" ".join(texts).split())
+    assert vocabularies.distinct(texts) == sum(len(word.encode()) for word in words)
+
+
+@pytest.mark.parametrize(("between", "fewer"), [(" ", False), ("", True)])
+def test_of_text_without_spaces_fewer_pieces_are_taken(corpus, context, monkeypatch, between, fewer):
+    monkeypatch.setattr(segments, "SEGMENT", 200)
+    monkeypatch.setattr(vocabularies, "DISTINCT", 2000)
+    found = corpus(between.join(text_of(3000).split()), "file")
+    parts = split(found, 0.1, 0)
+    every = vocabularies.every_piece(found, parts, context)
+    known = vocabularies.distinct(vocabularies._texts(found, parts, every, context))
+    assert (every > 1) == fewer
+    assert known <= 2000
+    assert vocabulary_of(found, parts, Wanted("bpe", 280, SPECIAL), context).size == 280
+
+
+def test_a_line_of_50_mb_without_an_end_is_cut_where_words_begin(tmp_path):
+    line = b"a line of words and \xf0\x9f\x98\x80s \xff" * 1_800_000
+    (tmp_path / "a.txt").write_bytes(line)
+    (tmp_path / "corpus").mkdir()
+    found = take_corpus(tmp_path / "a.txt", tmp_path / "corpus", Dividing("line"))
+    assert (len(found), found.characters) == (1, 24 * 1_800_000)
+    assert any("not UTF-8" in note for note in found.notes)
+    sizes = [len(piece.encode()) for piece in segments.segments(found, 0, found.bytes)]
+    assert sum(sizes) == found.bytes > 50_000_000
+    assert max(sizes) <= segments.SEGMENT
 
 
 def test_a_vocabulary_of_more_tokens_than_the_text_has_is_refused():

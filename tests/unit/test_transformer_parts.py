@@ -37,6 +37,17 @@ def test_a_text_of_each_class_at_least_is_trained_on(counts):
     assert set(labels[parts.train]) == {0, 1}
 
 
+@pytest.mark.parametrize(("validation", "test"), [(0.2, 0.1), (0, 0.3), (0.45, 0.45), (3, 4)])
+def test_a_class_without_a_row_changes_nothing_for_the_others(validation, test):
+    labels = np.repeat(np.array([0, 2], np.int32), (13, 7))
+    parts = split(labels, 0, validation, test, classes=4)
+    without = split(labels // 2, 0, validation, test, classes=2)
+    for name in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(without, name))
+    with pytest.raises(BadInput, match="there is no row of 'b'; leave out 'balanced'"):
+        drawn(labels, 0, 4, balanced=True, class_names=("a", "b", "c"))
+
+
 def test_parts_that_leave_nothing_are_refused():
     with pytest.raises(BadInput, match=r"validation=900 and test=0.1 leave none of 1000 rows"):
         split(LABELS, 0, validation=900, test=0.1, classes=3)

@@ -12,7 +12,7 @@ import pytest
 from triptych_trial.spec import Echo, Walk
 from typer.testing import CliRunner, Result
 
-from jobs import catalog
+from jobs import TrainGeneration, catalog
 from jobs.errors import BadInput, InvalidSpec
 from jobs.spec import JobSpec
 from jobs.verification.kills import Moment
@@ -22,6 +22,15 @@ from tests.zygote import Zygote, kept_by_xla
 
 pytest.importorskip("safetensors")
 
+#: A model that writes texts trained on from a folder: all weights, or adapters of low rank.
+TUNING = {
+    "dataset": "descriptions",
+    "pretrained": "tiny-gpt",
+    "epochs": 2,
+    "max_length": 64,
+    "batch_size": 128,
+}
+TUNING |= {"seed": 3, "held_out": 0}
 TRAINING = [kind for kind, spec in catalog.kinds().items() if trains(spec)]
 
 
@@ -50,12 +59,14 @@ def triptych(*words: str) -> Result:
         pytest.param(spec, id=f"{kind}-{number}")
         for kind in TRAINING
         for number, spec in enumerate(catalog.smallest(kind))
-    ],
+    ]
+    + [pytest.param(TUNING | {"adapters": rank}, id=f"tuning-{rank}") for rank in (None, 2)],
 )
 def test_every_kind_that_trains_ends_the_same_after_three_kills(
-    spec: JobSpec[Any], tmp_path: Path, forks: tuple[Start, Start]
+    spec: JobSpec[Any] | dict[str, Any], tmp_path: Path, forks: tuple[Start, Start]
 ) -> None:
     pytest.importorskip("tensorflow")
+    spec = TrainGeneration.model_validate(spec) if isinstance(spec, dict) else spec
     first, second = forks
     found = verify_resume(spec, tmp_path, kills=3, seed=3, start=first, start_killed=second)
     assert len(found.deaths) == 3

@@ -10,10 +10,12 @@ import pytest
 pytest.importorskip("tensorflow")
 
 import tensorflow as tf
+from PIL import Image
 from pyarrow import csv, parquet
 
 from jobs.datasets.images.image_set import ImageSet
-from jobs.errors import BadInput
+from jobs.datasets.images.packing import pack
+from jobs.errors import BadInput, InvalidSpec
 from jobs.local import run_locally
 from jobs.transformer.vision.mistakes import worst
 from jobs.transformer.vision.networks.network import Network
@@ -85,6 +87,29 @@ def test_images_without_labels_are_classified_to_csv(home: Path) -> None:
     table = csv.read_csv(home / "csv/artifacts/predictions.csv")
     assert table.column_names[:3] == ["row", "label", "probability"]
     assert len(table) == 30
+
+
+def test_a_folder_of_images_is_classified_in_the_order_of_names(home: Path) -> None:
+    folder = home / "files"
+    folder.mkdir()
+    for number, image in enumerate(ImageSet.read(home / "bare.npz").images):
+        Image.fromarray(image[..., 0]).save(folder / f"{number:02d}.png")
+    spec = ClassifyImages(model="model", dataset=str(folder), output="csv")
+    assert run_locally(spec, home / "from-files").rows == 30
+    again = ClassifyImages(model="model", dataset="bare", output="csv")
+    run_locally(again, home / "from-set", data(home))
+    left = [home / name / "artifacts/predictions.csv" for name in ("from-files", "from-set")]
+    assert left[0].read_bytes() == left[1].read_bytes()
+    with pytest.raises(InvalidSpec, match=r"field 'dataset' should be a data set's name .* or a folder"):
+        ClassifyImages(model="model", dataset="Files/x")
+
+
+def test_images_of_12_megapixels_are_made_smaller_at_the_upload(tmp_path: Path) -> None:
+    Image.new("L", (4_000, 3_000), 200).save(tmp_path / "large.png")
+    assert pack(tmp_path).shape == (3_000, 4_000, 1)
+    packed = pack(tmp_path, size=(24, 32))
+    assert packed.shape == (24, 32, 1)
+    assert set(np.unique(packed.images)) == {200}
 
 
 def test_images_of_another_size_are_refused(home: Path) -> None:

@@ -42,20 +42,20 @@ class Numbers:
     example: tuple[int, str] = (0, "")
     commas: int = 0
 
-    def add(self, cells: Sequence[str] | Array, first_row: int, comma: bool) -> None:
+    def add(self, cells: Sequence[str] | Array, rows: Array, comma: bool) -> None:
         """Reads some cells more, or takes numbers; `comma` says that a decimal sign may be one."""
-        numbers = cells if isinstance(cells, np.ndarray) else self._read(cells, first_row, comma)
+        numbers = cells if isinstance(cells, np.ndarray) else self._read(cells, rows, comma)
         self.present += int(np.count_nonzero(~np.isnan(numbers)))
         if np.isinf(numbers).any():
             number = int(np.isinf(numbers).argmax())
-            raise BadInput(f"row {first_row + number}, column {self.name!r}: {cells[number]!r} is not finite")
+            raise BadInput(f"row {rows[number]}, column {self.name!r}: {cells[number]!r} is not finite")
         self.blocks.append(numbers)
 
-    def _read(self, cells: Sequence[str], first_row: int, comma: bool) -> Array:
+    def _read(self, cells: Sequence[str], rows: Array, comma: bool) -> Array:
         try:
             return np.array([cell or "nan" for cell in cells]).astype(np.float64)
         except ValueError:
-            return np.array([self._number(cell, first_row + n, comma) for n, cell in enumerate(cells)])
+            return np.array([self._number(*each, comma) for each in zip(cells, rows.tolist(), strict=True)])
 
     def _number(self, cell: str, row: int, comma: bool) -> float:
         text = cell.strip()
@@ -91,13 +91,14 @@ class Cells:
         numbers: the columns other than those of times and series.
         times: of every row, as they are written.
         series: the name of every row's series; without a row if no column tells.
-        first_row: the number that people give to the first row: 2 where a line of names comes before it.
+        rows: the number that people give to each row: in a text file the first is 2, after the line of
+            names, and an empty line counts.
     """
 
     numbers: list[Numbers]
     times: Coded
     series: Coded
-    first_row: int
+    rows: Array
 
 
 def names_of(path: Path) -> tuple[str, ...]:
@@ -135,22 +136,24 @@ def read_cells(path: Path, time: str, series: str | None) -> Cells:
     """
     names = names_of(path)
     numbers = [Numbers(name) for name in names if name not in (time, series)]
-    found = Cells(numbers, Coded(), Coded(), 1 if path.suffix.lower() == ".parquet" else 2)
+    found = Cells(numbers, Coded(), Coded(), np.zeros(0, np.int64))
     blocks, comma = (
         (_parquet_blocks(path, names, (time, series)), False)
         if path.suffix.lower() == ".parquet"
         else (_text_blocks(path, names), delimiter_of(path) != ",")
     )
-    for columns in blocks:
-        row = found.first_row + len(found.times)
+    all_rows = []
+    for rows, columns in blocks:
         by_name = dict(zip(names, columns, strict=True))
         for column in numbers:
-            column.add(by_name[column.name], row, comma)
+            column.add(by_name[column.name], rows, comma)
         found.times.add(by_name[time])
         if series is not None:
             found.series.add(by_name[series])
+        all_rows.append(rows)
     if not len(found.times):
         raise BadInput(f"{path.name} has no row")
+    found.rows = np.concatenate(all_rows)
     return found
 
 
@@ -177,10 +180,12 @@ def delimiter_of(path: Path) -> str:
     return max(_DELIMITERS, key=line.count)
 
 
-def _text_blocks(path: Path, names: Sequence[str]) -> Iterator[list[list[str] | Array]]:
+def _text_blocks(path: Path, names: Sequence[str]) -> Iterator[tuple[Array, list[list[str] | Array]]]:
+    """Rows by their numbers, and their cells by column."""
     lines = _lines(path)
     next(lines)
     block: list[list[str]] = []
+    rows: list[int] = []
     for number, line in enumerate(lines, start=2):
         if not any(cell.strip() for cell in line):
             continue  # an empty line, as at the end of many files
@@ -189,20 +194,23 @@ def _text_blocks(path: Path, names: Sequence[str]) -> Iterator[list[list[str] | 
                 f"{path.name}, row {number}: {len(line)} cells where there are {len(names)} columns"
             )
         block.append(line)
+        rows.append(number)
         if len(block) == _BLOCK:
-            yield [list(column) for column in zip(*block, strict=True)]
-            block = []
+            yield np.array(rows, np.int64), [list(column) for column in zip(*block, strict=True)]
+            block, rows = [], []
     if block:
-        yield [list(column) for column in zip(*block, strict=True)]
+        yield np.array(rows, np.int64), [list(column) for column in zip(*block, strict=True)]
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
     csv.field_size_limit(LONGEST_FIELD)
-    delimiter = delimiter_of(path)
     try:
+        delimiter = delimiter_of(path)
         with _opened(path) as file:
             yield from csv.reader(file, delimiter=delimiter)
-    except (OSError, csv.Error, UnicodeError) as error:
+    except UnicodeError as error:
+        raise BadInput(f"{path.name} cannot be read as a table: {error}; save it as UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise BadInput(f"{path.name} cannot be read as a table: {error}") from error
 
 
@@ -229,14 +237,19 @@ def _parquet(path: Path) -> Any:
 
 def _parquet_blocks(
     path: Path, names: Sequence[str], texts: tuple[str | None, ...]
-) -> Iterator[list[list[str] | Array]]:
-    """Columns of numbers as such, but for those that are wanted as texts."""
+) -> Iterator[tuple[Array, list[list[str] | Array]]]:
+    """Rows by their numbers, and columns of numbers as such, but for those that are wanted as texts."""
+    first = 1
     for batch in _parquet(path).iter_batches(batch_size=_BLOCK):
         columns = [batch.column(number) for number in range(len(names))]
-        yield [
-            _texts(column) if name in texts or not _is_numeric(column) else _numbers(column)
-            for name, column in zip(names, columns, strict=True)
-        ]
+        yield (
+            np.arange(first, first + batch.num_rows),
+            [
+                _texts(column) if name in texts or not _is_numeric(column) else _numbers(column)
+                for name, column in zip(names, columns, strict=True)
+            ],
+        )
+        first += batch.num_rows
 
 
 def zone_in(path: Path, column: str) -> str | None:

@@ -51,7 +51,7 @@ class Moments:
     remark: str = ""
 
 
-def moments_of(times: Coded, series: Array, pattern: str | None, zone: str | None, first_row: int) -> Moments:
+def moments_of(times: Coded, series: Array, pattern: str | None, zone: str | None, numbers: Array) -> Moments:
     """Reads times.
 
     Args:
@@ -59,7 +59,7 @@ def moments_of(times: Coded, series: Array, pattern: str | None, zone: str | Non
         series: the number of each row's series, int64 (rows,).
         pattern: as `datetime.strptime` takes it; None for ISO 8601, or seconds or milliseconds since 1970.
         zone: where the clock is that showed them, if they carry no offset.
-        first_row: the number that people give to the first of them.
+        numbers: that people give to the rows, int64 (rows,).
 
     Raises:
         BadInput: a text is no time; the sentence names its row.
@@ -67,7 +67,7 @@ def moments_of(times: Coded, series: Array, pattern: str | None, zone: str | Non
     codes = times.codes
     texts = [text.strip() for text in times.texts]
     # In the order of their first rows: the first one that is wrong is in the first such row.
-    rows = first_row + np.unique(codes, return_index=True)[1]
+    rows = numbers[np.unique(codes, return_index=True)[1]]
     if pattern is not None:
         found = [_by_pattern(text, pattern, row) for text, row in zip(texts, rows.tolist(), strict=True)]
         return _zoned(found, codes, series, zone, rows, pattern, "")

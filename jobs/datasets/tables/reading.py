@@ -9,7 +9,7 @@ import numpy as np
 from jobs.datasets.tables.calendar import Calendar
 from jobs.datasets.tables.cells import Cells, Numbers, names_of, read_cells, zone_in
 from jobs.datasets.tables.moments import USUAL_NAMES, Moments, moments_of
-from jobs.datasets.tables.step import Step, step_of, usual_step
+from jobs.datasets.tables.step import Step, aligned, step_of, usual_step
 from jobs.datasets.tables.table import Table
 from jobs.errors import BadInput
 
@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 #: What a table may be, by its suffix.
 FORMATS = (".csv", ".tsv", ".parquet")
 _HOUR = 3_600_000_000
+_DAY = 24 * _HOUR
 
 
 def read_table(
@@ -54,11 +55,14 @@ def read_table(
     ids, codes = (
         (cells.series.texts, cells.series.codes) if series else (("",), np.zeros(len(cells.times), np.int64))
     )
-    moments = moments_of(cells.times, codes, time_format, zone, cells.first_row)
+    if (blank := next((n for n, name in enumerate(ids) if series and not name.strip()), None)) is not None:
+        raise BadInput(f"row {cells.rows[(codes == blank).argmax()]} names no series in column {series!r}")
+    moments = moments_of(cells.times, codes, time_format, zone, cells.rows)
     values = np.stack([column.all() for column in numbers], axis=1)
     remarks += left_out + ([moments.remark] if moments.remark else [])
     by_series = np.argsort(codes, kind="stable")
-    rows = _Rows(by_series + cells.first_row, codes[by_series], values[by_series], ids)
+    labels = [each.name for each in cells.numbers if each.texts and not each.present]
+    rows = _Rows(cells.rows[by_series], codes[by_series], values[by_series], ids, labels)
     found = _made_regular(rows, moments, by_series, step) if step else _regular(rows, moments, by_series)
     starts, offsets, values, kept, on_wall, more = found
     calendar = Calendar(
@@ -70,10 +74,15 @@ def read_table(
 
 
 class _Rows:
-    """Rows in the order of their series: row numbers as people count, codes, values, names of series."""
+    """Rows in the order of their series: row numbers as people count, codes, values, names of series.
 
-    def __init__(self, numbers: Array, codes: Array, values: Array, ids: Sequence[str]) -> None:
-        self.numbers, self.codes, self.values, self.ids = numbers, codes, values, ids
+    `labels` are columns of texts, one of which may tell the series apart.
+    """
+
+    def __init__(
+        self, numbers: Array, codes: Array, values: Array, ids: Sequence[str], labels: Sequence[str]
+    ) -> None:
+        self.numbers, self.codes, self.values, self.ids, self.labels = numbers, codes, values, ids, labels
         self.breaks = np.diff(codes) != 0
 
     def place(self, row: int) -> str:
@@ -147,9 +156,10 @@ def _check_order(rows: _Rows, moments: Moments, times: Array) -> None:
     row = int(wrong.argmax()) + 1
     texts = Calendar("", moments.zone).texts(times[[row - 1, row]])
     if apart[row - 1] == 0:
+        series = f"; if column {rows.labels[0]!r} tells series apart, say so: --series" if rows.labels else ""
         raise BadInput(
-            f"{rows.place(row)} has the time of the row before it, {texts[1]}{_clock(moments, apart)}; "
-            "--regularise STEP takes the mean of such rows"
+            f"{rows.place(row)} has the time of the row before it, {texts[1]}{_clock(moments, apart)}{series}"
+            "; --regularise STEP takes the mean of such rows"
         )
     raise BadInput(
         f"{rows.place(row)} is before the row above it: {texts[1]} after {texts[0]}{_clock(moments, apart)}; "
@@ -160,9 +170,13 @@ def _check_order(rows: _Rows, moments: Moments, times: Array) -> None:
 def _irregular(rows: _Rows, moments: Moments, times: Array) -> BadInput:
     usual = usual_step(times, rows.breaks)
     apart = np.diff(times)
-    row = int(((apart != usual.microseconds) & ~rows.breaks).argmax()) + 1
+    wrong = apart != usual.microseconds
+    if usual.months:
+        months = np.diff(times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64))
+        wrong = months != usual.months
+    row = int((wrong & ~rows.breaks).argmax()) + 1
     texts = Calendar("", moments.zone).texts(times[[row - 1, row]])
-    count = int(np.count_nonzero((apart != usual.microseconds) & ~rows.breaks))
+    count = int(np.count_nonzero(wrong & ~rows.breaks))
     return BadInput(
         f"{rows.place(row)}: {texts[1]} follows {texts[0]}, where most rows are {usual} apart (so in {count} "
         f"place{'s' * (count != 1)}){_clock(moments, apart)}; --regularise {usual} makes the missing rows"
@@ -186,9 +200,10 @@ def _starts(rows: _Rows, times: Array) -> tuple[Array, Array]:
 
 def _made_regular(rows: _Rows, moments: Moments, order: Array, step: Step) -> _Found:
     """One row a step: the mean of what falls into it, missing where nothing does."""
-    on_wall = bool(step.months) or not moments.zone
+    # A day begins at midnight on the wall, whatever the clock does.
+    on_wall = bool(step.months) or step.microseconds % _DAY == 0 or not moments.zone
     times = (moments.wall if on_wall else moments.utc)[order]
-    cells = step.floor(times)
+    step, cells = aligned(step, times)
     begins = np.concatenate([[0], np.flatnonzero(rows.breaks) + 1])
     first = np.minimum.reduceat(cells, begins)
     last = np.maximum.reduceat(cells, begins)

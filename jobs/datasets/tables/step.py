@@ -19,6 +19,9 @@ _UNITS = {
     "ms": 1_000,
     "us": 1,
 }
+_WEEK = 7 * _UNITS["d"]
+#: The first Monday after 1 January 1970.
+_MONDAY = 4 * _UNITS["d"]
 _SHORTEST_MONTH = 28 * _UNITS["d"]
 _WRITTEN = re.compile(r"(\d+)\s*(min|month|months|mo|ms|us|[wdhsy])")
 
@@ -121,22 +124,65 @@ def step_of(times: Array, breaks: Array) -> Step | None:
 
 def usual_step(times: Array, breaks: Array) -> Step:
     """The step that most rows keep."""
-    lengths, counts = np.unique(np.diff(times)[~breaks], return_counts=True)
-    found = int(lengths[counts.argmax()])
-    return Step(microseconds=max(found, 1))
+    if (day := _day_of(times)) is not None:
+        months = np.diff(times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64))[~breaks]
+        usual = _most(months)
+        if usual > 0:
+            return Step(months=usual, day=day)
+    return Step(microseconds=max(_most(np.diff(times)[~breaks]), 1))
+
+
+def aligned(step: Step, times: Array) -> tuple[Step, Array]:
+    """A step with the day of the month that times have, and the beginning of the step that each falls into.
+
+    The grid is that of most of the times, if half of them lie on one; else it begins with the hour, with the
+    day, on Monday, or on the first of the month.
+
+    Args:
+        step: that is wanted.
+        times: int64 (rows,), microseconds since 1970.
+    """
+    if not step.months:
+        shift = _shared(times % step.microseconds, _MONDAY if step.microseconds % _WEEK == 0 else 0)
+        return step, step.floor(times - shift) + shift
+    found = Step(months=step.months, day=_day_of(times) or 1)
+    months = times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+    shift = _shared(months % step.months, 0)
+    months = (months - shift) // step.months * step.months + shift
+    distinct, places = np.unique(months, return_inverse=True)
+    begins = distinct.astype("datetime64[M]").astype("datetime64[us]").astype(np.int64)
+    return found, np.array([found.times(begin, 0, 1)[0] for begin in begins.tolist()], np.int64)[places]
+
+
+def _most(numbers: Array) -> int:
+    """The number that is there most often, the least of such."""
+    distinct, counts = np.unique(numbers, return_counts=True)
+    return int(distinct[counts.argmax()])
+
+
+def _shared(numbers: Array, otherwise: int) -> int:
+    """What at least half of the numbers are."""
+    most = _most(numbers)
+    return most if 2 * np.count_nonzero(numbers == most) >= len(numbers) else otherwise
 
 
 def _months(times: Array, breaks: Array) -> Step | None:
+    months = times.astype("datetime64[us]").astype("datetime64[M]")
+    apart = np.diff(months.astype(np.int64))[~breaks]
+    if not (apart == apart[0]).all() or apart[0] < 1 or (day := _day_of(times)) is None:
+        return None
+    return Step(months=int(apart[0]), day=day)
+
+
+def _day_of(times: Array) -> int | None:
+    """The day of the month that all times are on, or the last one of a shorter month; None if they differ."""
     moments = times.astype("datetime64[us]")
     months, days = moments.astype("datetime64[M]"), moments.astype("datetime64[D]")
-    apart = np.diff(months.astype(np.int64))[~breaks]
     within = moments - days.astype("datetime64[us]")
-    if not (apart == apart[0]).all() or apart[0] < 1 or (within != within[0]).any():
+    if (within != within[0]).any():
         return None
     day = (days - months.astype("datetime64[D]")).astype(np.int64) + 1
     lengths = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
     # Only one that ends a month may be earlier than the others: of 31 January follows 28 February.
     wanted = 31 if (day == lengths).all() else int(day.max())
-    if (day != np.minimum(wanted, lengths)).any():
-        return None
-    return Step(months=int(apart[0]), day=wanted)
+    return None if (day != np.minimum(wanted, lengths)).any() else wanted

@@ -1,6 +1,7 @@
 """Measures forecasts from every row of the test part, beside the simplest methods."""
 
 import json
+import time
 
 import numpy as np
 
@@ -8,17 +9,15 @@ from jobs.context import JobContext, Progress
 from jobs.datasets.tables.table import Table, chosen
 from jobs.errors import BadInput, Stopped
 from jobs.selfsupervised.series.gap_filling.hiding import Hidden, hidden_scores
+from jobs.selfsupervised.series.gap_filling.standard import Stretch
+from jobs.selfsupervised.series.measuring import Measured
 from jobs.selfsupervised.series.methods.choosing import simplest
-from jobs.selfsupervised.series.methods.method import ROWS, Array, Method, Origins
+from jobs.selfsupervised.series.methods.method import Array, Method, Origins
 from jobs.selfsupervised.series.pictures import by_row_ahead, forecasts, scenes
-from jobs.selfsupervised.series.scoring import Intervals, Sums, naive_errors
+from jobs.selfsupervised.series.scoring import Sums, naive_errors
 from jobs.selfsupervised.series.spec import EvaluateSeries, SeriesEvaluation
 from jobs.selfsupervised.series.splitting import Split
-from jobs.selfsupervised.series.standard import Stretch
 from jobs.selfsupervised.series.trained import Trained, load
-
-#: Blocks of windows between two looks at whether to stop.
-_BLOCKS = 16
 
 
 def run(spec: EvaluateSeries, context: JobContext) -> SeriesEvaluation:
@@ -26,7 +25,7 @@ def run(spec: EvaluateSeries, context: JobContext) -> SeriesEvaluation:
 
     Raises:
         BadInput: the model is no training on series, or its table has no test part.
-        Stopped: asked to stop; nothing is worth keeping.
+        Stopped: asked to stop; the windows that are done are saved.
     """
     trained = load(spec.model, context)
     table = context.table(trained.spec.dataset)
@@ -41,7 +40,8 @@ def run(spec: EvaluateSeries, context: JobContext) -> SeriesEvaluation:
             f"horizon is {trained.spec.horizon}; train with a larger 'test' or a smaller 'horizon'"
         )
     methods = _methods(trained, split)
-    sums, intervals = _measured(context, trained, methods, origins)
+    measured = _measured(spec, context, trained, methods, origins)
+    sums, intervals = measured.sums, measured.intervals
     naive = naive_errors(split.panel, split.validation, trained.season)
     filling = _filling(spec, context, trained, table, split)
     mine, columns, count = sums[trained.name], split.panel.columns, split.panel.series
@@ -56,7 +56,7 @@ def run(spec: EvaluateSeries, context: JobContext) -> SeriesEvaluation:
         pinball=intervals.mean_pinball(),
         pinball_units=intervals.pinball_in_units(split.panel.scales),
         coverage=intervals.coverage(),
-        nominal=trained.spec.quantiles[-1] - trained.spec.quantiles[0],
+        nominal=round(trained.spec.quantiles[-1] - trained.spec.quantiles[0], 12),
         by_column={
             name: mine.scores(slice(number * count, (number + 1) * count))
             for number, name in enumerate(columns)
@@ -85,25 +85,25 @@ def _methods(trained: Trained, split: Split) -> dict[str, Method]:
 
 
 def _measured(
-    context: JobContext, trained: Trained, methods: dict[str, Method], origins: Origins
-) -> tuple[dict[str, Sums], Intervals]:
-    """Sums over all windows, block after block in their order, so that they are the same to the last bit."""
-    panel, horizon = origins.panel, trained.method.horizon
-    sums = {name: Sums.none(len(panel.starts), horizon) for name in methods}
-    intervals = Intervals(trained.spec.quantiles, len(panel.starts))
-    for first in range(0, len(origins), _BLOCKS * ROWS):
-        part = origins[first : first + _BLOCKS * ROWS]
-        truths = part.truths(horizon)
-        for name, method in methods.items():
-            points, quantiles = method.predict(part, with_quantiles=name == trained.name)
-            sums[name].add(panel, part.channels, points, truths)
-            if name == trained.name:
-                intervals.add(part.channels, quantiles, truths)
-        done = first + len(part)
+    spec: EvaluateSeries, context: JobContext, trained: Trained, methods: dict[str, Method], origins: Origins
+) -> Measured:
+    """Sums over all windows, in any number of attempts."""
+    measured = Measured.begun(methods, trained.spec.quantiles, len(origins.panel.starts))
+    measured.resume(context)
+    saved = time.monotonic()
+    while measured.done < len(origins):
+        measured.add(methods, trained.name, origins)
+        done = measured.done
         context.report(Progress(done, len(origins), f"window {done}/{len(origins)}"))
-        if done < len(origins) and (reason := context.should_stop()) is not None:
+        reason = context.should_stop()
+        due = time.monotonic() - saved >= spec.checkpoint_seconds and not context.checkpoint_in_flight()
+        # After the last window as well: the gaps come then, and they take long, too.
+        if reason or due or done == len(origins):
+            measured.save(spec, context)
+            saved = time.monotonic()
+        if reason is not None:
             raise Stopped(f"stopped at window {done} of {len(origins)}: {reason}")
-    return sums, intervals
+    return measured
 
 
 def _filling(

@@ -15,12 +15,12 @@ from jobs.datasets.tables.table import Table, chosen
 from jobs.datasets.tables.writing import Kind, Layout, assemble
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import BadInput, Stopped
-from jobs.selfsupervised.series.drawing import drawn, shown_of
+from jobs.selfsupervised.series.gap_filling.drawing import drawn, shown_of
 from jobs.selfsupervised.series.gap_filling.filling import Decision, Filler, decided, values_of
 from jobs.selfsupervised.series.gap_filling.gaps import Gaps, sampled
+from jobs.selfsupervised.series.gap_filling.standard import Stretch
 from jobs.selfsupervised.series.shards import Shards
 from jobs.selfsupervised.series.spec import TrainSeries
-from jobs.selfsupervised.series.standard import Stretch
 from jobs.selfsupervised.series.uses import Filled, FillSeries
 
 Array = np.ndarray[Any, Any]

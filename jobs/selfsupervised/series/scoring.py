@@ -120,7 +120,7 @@ class Intervals:
     Attributes:
         levels: theirs.
         pinball: float64 (channels,), sums of losses in z-scores, over the levels.
-        inside: values between the lowest and the highest quantile.
+        inside: int64 (), values between the lowest and the highest quantile.
         count: int64 (channels,), values that are there.
     """
 
@@ -128,10 +128,11 @@ class Intervals:
     channels: int
     pinball: Array = field(init=False)
     count: Array = field(init=False)
-    inside: int = 0
+    inside: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.pinball, self.count = np.zeros(self.channels), np.zeros(self.channels, np.int64)
+        self.inside = np.zeros((), np.int64)
 
     def add(self, channels: Array, quantiles: Array, truths: Array) -> None:
         """Adds windows: quantiles (count, levels, horizon), truths (count, horizon)."""
@@ -143,7 +144,7 @@ class Intervals:
         np.add.at(self.count, channels, there.sum(axis=1))
         with np.errstate(invalid="ignore"):
             inside = there & (truths >= quantiles[:, 0]) & (truths <= quantiles[:, -1])
-        self.inside += int(inside.sum())
+        self.inside += inside.sum()
 
     def mean_pinball(self) -> float:
         """Over all values and levels, in z-scores."""
@@ -157,4 +158,4 @@ class Intervals:
 
     def coverage(self) -> float:
         """The share of values between the lowest and the highest quantile."""
-        return self.inside / max(int(self.count.sum()), 1)
+        return int(self.inside) / max(int(self.count.sum()), 1)

@@ -248,8 +248,13 @@ class EvaluateSeries(JobSpec[SeriesEvaluation], kind="selfsupervised.series.eval
     model: TrainedSeries = Field(description="a job of selfsupervised.series.train")
     gaps: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000)], ...], Field(max_length=8, strict=False)] = (
         Field(
-            default=(1, 12, 24, 48), description="lengths of the gaps that are hidden and filled; none = none"
+            default=(1, 12, 24, 48),
+            description="lengths of the gaps that are hidden and filled, as far as the test part has room; "
+            "none = none",
         )
+    )
+    checkpoint_seconds: float = Field(
+        default=30, ge=0, le=24 * 3600, description="seconds between checkpoints"
     )
 
 

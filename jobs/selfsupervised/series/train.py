@@ -5,7 +5,7 @@ import numpy as np
 from jobs.checkpoints.file import Checkpoint, digest_of_spec, digest_of_state
 from jobs.context import JobContext, Progress
 from jobs.errors import BadInput, Stopped
-from jobs.selfsupervised.series import learning
+from jobs.selfsupervised.series.methods import learning
 from jobs.selfsupervised.series.methods.choosing import (
     JUDGED,
     Tell,

@@ -7,13 +7,13 @@ from pathlib import Path
 from jobs.context import JobContext
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece, together
 from jobs.errors import BadInput
-from jobs.transformer.answering.asked import Questions, cuts_of
-from jobs.transformer.answering.asking import answerer, folder_of
-from jobs.transformer.answering.blocks import Block, answered
-from jobs.transformer.answering.reading import Reading
-from jobs.transformer.answering.showing import shown
-from jobs.transformer.answering.spans import Span
-from jobs.transformer.answering.table import SCHEMA, AnswerShard, answers_in, missing
+from jobs.transformer.answering.asking.answerer import answerer, folder_of
+from jobs.transformer.answering.asking.asked import Questions, cuts_of
+from jobs.transformer.answering.asking.blocks import Block, answered
+from jobs.transformer.answering.asking.showing import shown
+from jobs.transformer.answering.asking.table import SCHEMA, AnswerShard, answers_in, missing
+from jobs.transformer.answering.documents.reading import Reading
+from jobs.transformer.answering.documents.spans import Span
 from jobs.transformer.answering.uses import AnswerQuestions, Answers
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk
@@ -21,7 +21,7 @@ from jobs.transformer.bulk.tables import assemble, counts_of
 
 
 def run(spec: AnswerQuestions, context: JobContext) -> Answers:
-    """Saves `answers.parquet`, or `answers.csv` (`jobs.transformer.answering.table.SCHEMA`), `answers.png`.
+    """Saves `answers.parquet`, or `answers.csv` (its columns: `asking.table.SCHEMA`), and `answers.png`.
 
     It goes on from the blocks of questions whose result an earlier attempt has saved.
 

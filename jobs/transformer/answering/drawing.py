@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from jobs.pictures.passages import Passage, passages
+from jobs.transformer.answering.documents.spans import Span
 from jobs.transformer.answering.scoring.baselines import sentences
 from jobs.transformer.answering.scoring.measures import best
 from jobs.transformer.answering.scoring.scores import Answered
-from jobs.transformer.answering.spans import Span
 
 #: Characters around an answer that are shown, and of a question and a next best answer.
 AROUND, LONGEST = 160, 120

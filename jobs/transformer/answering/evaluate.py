@@ -10,13 +10,13 @@ from jobs.datasets.questions.loading import question_set
 from jobs.datasets.questions.sets import QuestionSet
 from jobs.errors import BadInput, Stopped
 from jobs.pretrained.tokens import Array
-from jobs.transformer.answering.asking import Answerer, answerer
+from jobs.transformer.answering.asking.answerer import Answerer, answerer
+from jobs.transformer.answering.documents.examples import Examples
+from jobs.transformer.answering.documents.spans import Span
 from jobs.transformer.answering.drawing import SHOWN, chosen, picture
-from jobs.transformer.answering.examples import Examples
-from jobs.transformer.answering.judging import answered, spans_of
+from jobs.transformer.answering.scoring.judging import answered, spans_of
 from jobs.transformer.answering.scoring.measures import best
 from jobs.transformer.answering.scoring.scores import Answered, scores_of
-from jobs.transformer.answering.spans import Span
 from jobs.transformer.answering.uses import AnsweringEvaluation, EvaluateAnswering
 from jobs.transformer.bulk.engine import Choice
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from jobs.pretrained.spans import LoadedSpans
 from jobs.pretrained.tokens import Array
 from jobs.training import Batch
-from jobs.transformer.answering.windows import Rows
+from jobs.transformer.answering.documents.windows import Rows
 from jobs.transformer.encoder.forward import span_logits_of
 from jobs.transformer.encoder.lengths import batches_of, width_of
 from jobs.transformer.tuning.tuner import Settings, Tuner

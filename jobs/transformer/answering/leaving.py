@@ -10,7 +10,7 @@ from jobs.pretrained.files import TOKENIZER
 from jobs.pretrained.pairs import Pairs
 from jobs.pretrained.sources import MODEL
 from jobs.pretrained.spans import LoadedSpans, export_spans
-from jobs.transformer.answering.reading import READING, Reading
+from jobs.transformer.answering.documents.reading import READING, Reading
 from jobs.transformer.answering.spec import DEFAULT_PRETRAINED, TrainAnswering, TrainingOfAnswers
 
 LIBRARIES = ("tensorflow", "keras", "keras-hub", "transformers")

@@ -17,18 +17,18 @@ from jobs.training import Start, Trained, train
 from jobs.training.best import Best
 from jobs.training.pace import Pace
 from jobs.training.state import restore
+from jobs.transformer.answering.documents.examples import Examples
+from jobs.transformer.answering.documents.reading import Reading
+from jobs.transformer.answering.documents.spans import Span
+from jobs.transformer.answering.documents.splitting import drawn, split
 from jobs.transformer.answering.drawing import chosen, picture
-from jobs.transformer.answering.examples import Examples
-from jobs.transformer.answering.judging import answered, spans_of, threshold_for
 from jobs.transformer.answering.learning import SpanTuning, data_of, loss_of
 from jobs.transformer.answering.leaving import leave_model
-from jobs.transformer.answering.reading import Reading
 from jobs.transformer.answering.scoring.figures import AnswerScores
+from jobs.transformer.answering.scoring.judging import answered, spans_of, threshold_for
 from jobs.transformer.answering.scoring.measures import best
 from jobs.transformer.answering.scoring.scores import figures_of, scores_of
-from jobs.transformer.answering.spans import Span
 from jobs.transformer.answering.spec import DEFAULT_PRETRAINED, TrainAnswering, TrainingOfAnswers
-from jobs.transformer.answering.splitting import drawn, split
 from jobs.transformer.encoder.lengths import ByLength
 from jobs.transformer.tuning.tuner import rows_of_a_step
 

@@ -57,14 +57,18 @@ class OpenVino:
     def run(self, batches: Iterable[tuple[Array, ...]]) -> Iterator[Array]:
         """See `Engine.run`."""
         idle, busy = deque(self._requests), deque[Any]()
-        for batch in batches:
-            if not idle:
+        try:
+            for batch in batches:
+                if not idle:
+                    yield _output(busy, idle)
+                request = idle.popleft()
+                request.start_async(list(batch))
+                busy.append(request)
+            while busy:
                 yield _output(busy, idle)
-            request = idle.popleft()
-            request.start_async(list(batch))
-            busy.append(request)
-        while busy:
-            yield _output(busy, idle)
+        finally:
+            for request in busy:  # whoever stopped before the end may run it again
+                request.wait()
 
 
 def _output(busy: "deque[Any]", idle: "deque[Any]") -> Array:

@@ -1,8 +1,4 @@
-"""Keys and values of the tokens so far, and the one step that reads and extends them.
-
-A row's tokens lie from slot 0 on, whatever else is in the batch; slots that a row has not reached get a score
-of `MASKED`, of which nothing is left. So a row's numbers depend on that row and on the number of slots alone.
-"""
+"""TensorFlow's session: keys and values of the tokens so far, and the step that reads and extends them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,32 +8,7 @@ import tensorflow as tf
 
 from jobs.transformer.decoder.forward import Weights, allowed, hidden, logits
 from jobs.transformer.decoder.layout import Array, Layout
-
-#: Slots of a cache: a few numbers, so that a few programs do for all lengths.
-SLOTS = tuple(size * step for size in (2**n for n in range(5, 17)) for step in (2, 3))
-#: Tokens of prompts that are computed at once; of the smallest caches, half as many.
-CHUNK = 64
-#: Scores of one layer that are in memory at once, at most; batches of long rows are smaller for it.
-MOST_SCORES = 2**26
-
-
-def slots_for(tokens: int) -> int:
-    """The smallest cache for so many tokens."""
-    return int(next(size for size in SLOTS if size >= tokens))
-
-
-def chunk_of(slots: int) -> int:
-    """Tokens of a prompt that a step takes, by the slots of its cache, which it divides."""
-    return CHUNK if slots >= 2 * CHUNK else CHUNK // 2
-
-
-def rows_for(layout: Layout, batch_size: int, slots: int) -> int:
-    """Rows of a batch, a power of two: as many as wanted, or as fit."""
-    most = max(1, MOST_SCORES // (layout.heads * chunk_of(slots) * slots))
-    rows = 1
-    while 2 * rows <= min(batch_size, most):
-        rows *= 2
-    return rows
+from jobs.transformer.decoder.session import Session
 
 
 class Cached:
@@ -77,8 +48,8 @@ class Cached:
         return self._biases[window]
 
 
-class Session:
-    """A batch of rows that are read and go on, in one program for prompts and one for single tokens.
+class GraphSession(Session):
+    """See `Session`: by TensorFlow, with weights that may change.
 
     Args:
         layout: of the decoder.
@@ -91,14 +62,19 @@ class Session:
     def __init__(
         self, layout: Layout, weights: Callable[[], Weights], kind: tf.DType, rows: int, slots: int
     ) -> None:
-        self.rows, self.slots, self.chunk = rows, slots, chunk_of(slots)
-        self._layout, self._weights, self._kind = layout, weights, kind
+        super().__init__(layout, rows, slots)
+        self._weights, self._kind = weights, kind
         shape = (rows * layout.groups * slots, layout.head)
         self._caches = [
             (tf.Variable(tf.zeros(shape, kind)), tf.Variable(tf.zeros(shape, kind)))
             for _ in range(layout.layers)
         ]
         self._steps = {width: self._compiled(width) for width in (1, self.chunk)}
+
+    def step(self, tokens: Array, starts: Array, last: Array) -> Array:
+        """See `Session.step`."""
+        found: Array = self._steps[tokens.shape[1]](tokens, starts, last).numpy()
+        return found
 
     def _compiled(self, width: int) -> Any:
         signature = [
@@ -115,37 +91,6 @@ class Session:
             return logits(self._layout, weights, chosen)
 
         return tf.function(step, input_signature=signature, autograph=False)
-
-    def prompts(self, tokens: list[Array]) -> Array:
-        """Reads the prompts from their first token on; logits of what comes next, float32 (rows, vocabulary).
-
-        Args:
-            tokens: of each row, int32 (at least 1,); at most as many as there are rows.
-        """
-        lengths = np.ones(self.rows, np.int32)
-        lengths[: len(tokens)] = [len(each) for each in tokens]
-        width = -(-int(lengths.max()) // self.chunk) * self.chunk
-        padded = np.zeros((self.rows, width), np.int32)
-        for row, each in enumerate(tokens):
-            padded[row, : len(each)] = each
-        found = np.zeros((self.rows, self._layout.vocabulary), np.float32)
-        for start in range(0, width, self.chunk):
-            last = np.clip(lengths - 1 - start, 0, self.chunk - 1)
-            given = padded[:, start : start + self.chunk]
-            new = self._steps[self.chunk](given, np.full(self.rows, start, np.int32), last).numpy()
-            ends = (lengths > start) & (lengths <= start + self.chunk)
-            found[ends] = new[ends]
-        return found
-
-    def next(self, tokens: Array, places: Array) -> Array:
-        """Reads one more token of each row; logits of the one after it, float32 (rows, vocabulary).
-
-        Args:
-            tokens: int32 (rows,).
-            places: of them in their rows, int32 (rows,).
-        """
-        found: Array = self._steps[1](tokens[:, None], places, np.zeros(self.rows, np.int32)).numpy()
-        return found
 
 
 def tensors(weights: Mapping[str, Array], kind: tf.DType) -> dict[str, tf.Tensor]:

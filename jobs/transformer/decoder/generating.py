@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from jobs.errors import BadInput
-from jobs.transformer.decoder.cache import Session, rows_for, slots_for, tensors
+from jobs.transformer.decoder.cache import GraphSession, tensors
 from jobs.transformer.decoder.folders import Decoder
 from jobs.transformer.decoder.forward import Weights
 from jobs.transformer.decoder.layout import Array, Layout
 from jobs.transformer.decoder.sampling import Sampling, draw
+from jobs.transformer.decoder.session import Session, rows_for, slots_for
 from jobs.transformer.decoder.texts import Texts
 
 KINDS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
@@ -81,12 +82,18 @@ class Generator:
         decoder: its layout and weights.
         texts: its tokenizer.
         precision: `float32` or `bfloat16`.
+        library: `tensorflow` or `openvino`.
     """
 
-    def __init__(self, decoder: Decoder, texts: Texts, precision: str) -> None:
-        kind = KINDS[precision]
-        weights = tensors(decoder.weights, kind)
-        self._set(decoder.layout, lambda: weights, kind, texts)
+    def __init__(self, decoder: Decoder, texts: Texts, precision: str, library: str = "tensorflow") -> None:
+        layout, kind = decoder.layout, KINDS[precision]
+        if library == "openvino":
+            from jobs.transformer.decoder.openvino import OpenVinoDecoder
+
+            self._set(layout, texts, OpenVinoDecoder(layout, decoder.weights, precision).session)
+        else:
+            weights = tensors(decoder.weights, kind)
+            self._set(layout, texts, lambda *shape: GraphSession(layout, lambda: weights, kind, *shape))
 
     @classmethod
     def of(cls, layout: Layout, weights: Callable[[], Weights], kind: tf.DType, texts: Texts) -> Self:
@@ -99,12 +106,11 @@ class Generator:
             texts: its tokenizer.
         """
         found = cls.__new__(cls)
-        found._set(layout, weights, kind, texts)
+        found._set(layout, texts, lambda *shape: GraphSession(layout, weights, kind, *shape))
         return found
 
-    def _set(self, layout: Layout, weights: Callable[[], Weights], kind: tf.DType, texts: Texts) -> None:
-        self.layout, self.texts = layout, texts
-        self.weights, self.kind = weights, kind
+    def _set(self, layout: Layout, texts: Texts, session: Callable[[int, int], Session]) -> None:
+        self.layout, self.texts, self._new_session = layout, texts, session
         self._session: Session | None = None
 
     def answers(
@@ -145,7 +151,7 @@ class Generator:
         """The session of a shape; one is kept, as its cache takes much."""
         if self._session is None or (self._session.rows, self._session.slots) != (rows, slots):
             self._session = None
-            self._session = Session(self.layout, self.weights, self.kind, rows, slots)
+            self._session = self._new_session(rows, slots)
         return self._session
 
     def _answer(self, rows: list[_Row], session: Session, wish: Wish, go_on: Callable[[], bool]) -> bool:

@@ -1,4 +1,4 @@
-"""Measures how well a model tells what comes next in a text, beside a unigram and a 5-gram."""
+"""Measures how well a model tells a text, or which answer is right, beside the simplest methods."""
 
 import json
 
@@ -7,29 +7,37 @@ import numpy as np
 from jobs.context import JobContext, Progress
 from jobs.datasets.corpora.corpus import characters_in
 from jobs.datasets.corpora.named import corpus_of
+from jobs.datasets.texts import sets as text_sets
 from jobs.errors import BadInput
 from jobs.tokens.packing import packed
 from jobs.tokens.splitting import split
 from jobs.tokens.tokenizer import TextTokenizer
-from jobs.transformer.generation.held import generator
-from jobs.transformer.generation.rows import Rows, Teller
+from jobs.transformer.generation import choices
+from jobs.transformer.generation.held import Told, told
+from jobs.transformer.generation.rows import Rows
 from jobs.transformer.generation.scoring import text_loss
 from jobs.transformer.generation.spec import EvaluateGeneration, GenerationScores
 
 
 def run(spec: EvaluateGeneration, context: JobContext) -> GenerationScores:
-    """Saves `evaluation.json`.
+    """Saves `evaluation.json`, and `choices.csv` of questions.
 
     Raises:
-        BadInput: the model or the text cannot be loaded or used; the text says why.
+        BadInput: the model, the text or the questions cannot be loaded or used; the text says why.
         Stopped: asked to stop; it begins anew then, but for the tokens, which are kept.
     """
-    model = generator(spec, context)
+    model = told(spec, context)
     if spec.max_length > model.layout.positions:
         raise BadInput(
             f"max_length is {spec.max_length}, and the model reads {model.layout.positions} tokens"
         )
-    corpus = corpus_of(spec.dataset, context)
+    result = _of_text(spec, model, context) if spec.questions is None else _of_choices(spec, model, context)
+    context.save_artifact("evaluation.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
+    return result
+
+
+def _of_text(spec: EvaluateGeneration, model: Told, context: JobContext) -> GenerationScores:
+    corpus = corpus_of(str(spec.dataset), context)
     parts = split(corpus, spec.held_out, spec.seed, spec.hold_out)
     tokenizer = TextTokenizer(model.texts.content)
     shards = packed(corpus, parts, tokenizer, model.texts.end if model.texts.ends else None, context)
@@ -49,13 +57,32 @@ def run(spec: EvaluateGeneration, context: JobContext) -> GenerationScores:
         chosen = np.unique(np.linspace(0, len(rows) - 1, spec.rows).round().astype(np.int64))
         rows = Rows(rows.tokens[chosen], rows.first[chosen], rows.end[chosen])
     context.report(Progress(0, 1, f"{rows.told():,} tokens"))
-    loss = Teller(model.layout, model.weights, model.kind).mean(rows)
-    scores = text_loss(loss, rows.told(), train, watched, model.layout.vocabulary, size)
-    result = GenerationScores(
-        held_out=scores,
+    loss = model.teller.mean(rows)
+    return GenerationScores(
+        held_out=text_loss(loss, rows.told(), train, watched, model.layout.vocabulary, size),
         characters=characters,
         nats_per_character=loss * len(watched) / max(1, characters),
         notes=notes,
     )
-    context.save_artifact("evaluation.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
-    return result
+
+
+def _of_choices(spec: EvaluateGeneration, model: Told, context: JobContext) -> GenerationScores:
+    name, chats = str(spec.questions), spec.chat != "never" and model.texts.chats
+    if spec.chat == "always" and not chats:
+        raise BadInput("chat is 'always', and the tokenizer has no template for chats; leave 'chat' at auto")
+    columns = (spec.prompt_column, spec.answer_column, *spec.choice_columns)
+    read = choices.reader(model.texts, chats)
+    path = text_sets.file_of(name, context)
+    questions, left_out = choices.questions_in(path, name, columns, read, spec.max_length)
+    context.report(Progress(0, 1, f"{len(questions):,} questions"))
+    scores, nats = choices.scores_of(questions, model.teller, model.layout.vocabulary)
+    context.save_artifact("choices.csv", choices.table(questions, nats))
+    how = "through the chat's template" if chats else "as they are, a space before each choice"
+    return GenerationScores(
+        held_out=None,
+        characters=0,
+        nats_per_character=None,
+        choices=scores,
+        left_out=left_out,
+        notes=[f"prompts were put {how}"],
+    )

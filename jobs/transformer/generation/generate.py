@@ -6,7 +6,6 @@ from pathlib import Path
 
 from jobs.context import JobContext
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece, together
-from jobs.training import machine
 from jobs.transformer.bulk import tables
 from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk
@@ -28,7 +27,7 @@ class _Work:
         spec: of the job.
         context: of the job.
         prompts: the rows.
-        precision: what to calculate in.
+        choice: what to calculate with, and in.
         batch_size: answers computed at once.
 
     Attributes:
@@ -37,10 +36,10 @@ class _Work:
     """
 
     def __init__(
-        self, spec: GenerateTexts, context: JobContext, prompts: Prompts, precision: str, batch_size: int
+        self, spec: GenerateTexts, context: JobContext, prompts: Prompts, choice: Choice, batch_size: int
     ) -> None:
         self._spec, self._prompts, self._batch_size = spec, prompts, batch_size
-        self._generator: Generator = generator(spec, context, precision)
+        self._generator: Generator = generator(spec, context, choice)
         self._reader = Reader(spec, self._generator)
         self._wish = Wish(
             seed=spec.seed,
@@ -50,7 +49,6 @@ class _Work:
             ends=self._generator.texts.ends,
         )
         self.tokens = 0
-        choice = Choice("tensorflow", precision)
         self.bulk = Bulk(
             spec, context, choice, prompts.first, prompts.end, ".parquet", spec.checkpoint_seconds
         )
@@ -102,7 +100,7 @@ def run(spec: GenerateTexts, context: JobContext) -> Generated:
     began, choices = time.monotonic(), _choices(spec, Prompts(spec, context))
     work = _computed(spec, context, None, choices)
     seconds = time.monotonic() - began
-    return _whole(spec, context, work.bulk.shards, choices["precision"], seconds, work.tokens)
+    return _whole(spec, context, work.bulk.shards, str(_choice(choices)), seconds, work.tokens)
 
 
 def cuts(spec: GenerateTexts, context: JobContext) -> Cuts:
@@ -116,7 +114,7 @@ def compute(spec: GenerateTexts, context: JobContext, part: Part) -> PartResult:
     began = time.monotonic()
     work = _computed(spec, context, part, part.choices)
     seconds = time.monotonic() - began
-    return work.bulk.part_result(precision=part.choices["precision"], seconds=seconds, tokens=work.tokens)
+    return work.bulk.part_result(engine=str(_choice(part.choices)), seconds=seconds, tokens=work.tokens)
 
 
 def join(spec: GenerateTexts, context: JobContext, pieces: Sequence[Piece]) -> Generated:
@@ -124,11 +122,11 @@ def join(spec: GenerateTexts, context: JobContext, pieces: Sequence[Piece]) -> G
     shards = [path for piece in pieces for path in piece.shards]
     seconds = sum(float(piece.facts["seconds"]) for piece in pieces)
     tokens = sum(int(piece.facts["tokens"]) for piece in pieces)
-    return _whole(spec, context, shards, together(pieces, "precision"), seconds, tokens)
+    return _whole(spec, context, shards, together(pieces, "engine"), seconds, tokens)
 
 
 def _choices(spec: GenerateTexts, prompts: Prompts) -> Mapping[str, str]:
-    """What all parts do alike: what they calculate in, and how large their batches are.
+    """What all parts do alike: what they calculate with and in, and how large their batches are.
 
     The last bits of a product depend on its shape. So a batch has one shape in all of a job, by the number of
     answers that there are in all, if they are fewer than the batch has room for.
@@ -136,14 +134,20 @@ def _choices(spec: GenerateTexts, prompts: Prompts) -> Mapping[str, str]:
     rows = 1
     while rows < min(spec.batch_size, prompts.count * spec.answers):
         rows *= 2
-    return {"precision": machine.precision(spec.precision), "batch_size": str(min(rows, spec.batch_size))}
+    choice = Choice.of(spec.engine, spec.precision)
+    size = str(min(rows, spec.batch_size))
+    return {"library": choice.library, "precision": choice.precision, "batch_size": size}
+
+
+def _choice(choices: Mapping[str, str]) -> Choice:
+    return Choice.of(choices["library"], choices["precision"])
 
 
 def _computed(
     spec: GenerateTexts, context: JobContext, part: Part | None, choices: Mapping[str, str]
 ) -> _Work:
     prompts = Prompts(spec, context, part)
-    work = _Work(spec, context, prompts, choices["precision"], int(choices["batch_size"]))
+    work = _Work(spec, context, prompts, _choice(choices), int(choices["batch_size"]))
     work.run()
     return work
 
@@ -152,7 +156,7 @@ def _whole(
     spec: GenerateTexts,
     context: JobContext,
     shards: Sequence[Path],
-    precision: str,
+    engine: str,
     seconds: float,
     tokens: int,
 ) -> Generated:
@@ -172,7 +176,8 @@ def _whole(
         remarks={str(remark): count for remark, count in sorted(remarks.items()) if remark},
         tokens=answers.tokens_in(shards),
         texts=answers.texts_in(shards, rows) if spec.texts else [],
-        precision=precision,
+        engine=engine,
+        precision=engine.rpartition(" ")[2],
         seconds=seconds,
         tokens_per_second=tokens / max(seconds, 1e-9),
     )

@@ -1,7 +1,7 @@
 """What a job on generated texts computes, and what it leaves."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,7 @@ from jobs.transformer.generation.uses import (
 
 __all__ = [
     "SMALLEST",
+    "ChoiceScores",
     "EvaluateGeneration",
     "GenerateTexts",
     "Generated",
@@ -29,6 +30,8 @@ __all__ = [
     "TextLoss",
     "TrainGeneration",
 ]
+
+Columns = Annotated[tuple[Column, ...], Field(min_length=2, max_length=26, strict=False)]
 
 #: Learning rates where none is given: Muon from nothing, AdamW, and adapters of low rank.
 MUON_RATE, ADAMW_RATE, TUNING_RATE, ADAPTER_RATE = 4e-3, 1e-3, 5e-5, 5e-4
@@ -76,12 +79,33 @@ class GenerationTraining(JobResult):
     state_sha256: str = Field(description="digest of the final state; equal for equal specs, bit for bit")
 
 
+class ChoiceScores(Frozen):
+    """How often the right one of some choices is the likeliest, beside the simplest methods."""
+
+    questions: int = Field(description="questions asked")
+    accuracy: float = Field(description="share whose right choice has the highest probability")
+    accuracy_per_byte: float = Field(
+        description="the same by the mean of its logarithm a byte, which does not favour short choices"
+    )
+    chance: float = Field(description="share that guessing gets right")
+    longest: float = Field(description="share whose right choice is the longest, in bytes")
+    unigram: float = Field(
+        description="share whose right choice is the likeliest by how frequent its tokens are in the file"
+    )
+
+
 class GenerationScores(JobResult):
     """What an evaluation has come to."""
 
-    held_out: TextLoss = Field(description="on the text")
+    held_out: TextLoss | None = Field(description="on the text; None where choices are looked at")
     characters: int = Field(description="of the text")
-    nats_per_character: float = Field(description="the loss of all tokens together over the characters")
+    nats_per_character: float | None = Field(
+        description="the loss of all tokens together over the characters; None where choices are looked at"
+    )
+    choices: ChoiceScores | None = Field(default=None, description="on questions with choices of answers")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="rows of a file of questions that are none, by the reason"
+    )
     notes: list[str] = Field(description="what was looked at")
 
 
@@ -205,11 +229,31 @@ class TrainGeneration(TrainingSpec[GenerationTraining], kind="transformer.genera
 
 
 class EvaluateGeneration(OfModel[GenerationScores], kind="transformer.generation.evaluate"):
-    """Measures how well a model tells what comes next, beside a unigram and a 5-gram."""
+    """Measures how well a model tells a text, or which answer is right, beside the simplest methods."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.generation.evaluate")
+    reuses_runner: ClassVar[bool] = True
 
-    dataset: CorpusName = Field(description="a text corpus, of which a part is looked at")
+    dataset: CorpusName | None = Field(
+        default=None, description="a text corpus, of which a part is looked at"
+    )
+    questions: TextSetName | None = Field(
+        default=None,
+        description="in place of 'dataset': a file of questions, each with choices of answers and the right "
+        "one of them",
+    )
+    prompt_column: Column = Field(default="prompt", description="of 'questions': the column with the prompt")
+    choice_columns: Columns = Field(
+        default=("a", "b", "c", "d"), description="the columns with a choice each; an empty one is none"
+    )
+    answer_column: Column = Field(
+        default="answer",
+        description="the column that says which choice is right: by the name of its column, or by its text",
+    )
+    chat: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="whether a prompt is a question in a chat; auto = where the tokenizer has a template",
+    )
     held_out: float = Field(
         default=0.1, gt=0, lt=1, description="the share that is looked at; n-grams count the rest"
     )
@@ -218,6 +262,23 @@ class EvaluateGeneration(OfModel[GenerationScores], kind="transformer.generation
     )
     max_length: int = Field(default=256, ge=8, le=8_192, description="tokens that the model looks at")
     rows: int = Field(default=2_048, ge=1, le=1_000_000, description="rows of text looked at, at most")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.dataset is None) == (self.questions is None):
+            given = "neither" if self.dataset is None else "both"
+            raise InvalidSpec(
+                f"{self.kind}: give one of the fields 'dataset' and 'questions', received {given}"
+            )
+        return self
+
+    def columns(self) -> Iterator[tuple[str, str, str]]:
+        """See `JobSpec.columns`."""
+        if self.questions is not None:
+            yield "prompt_column", self.questions, self.prompt_column
+            yield "answer_column", self.questions, self.answer_column
+            for column in self.choice_columns:
+                yield "choice_columns", self.questions, column
 
 
 def _smallest(**fields: Any) -> TrainGeneration:

@@ -44,6 +44,10 @@ class Generated(JobResult):
     texts: list[list[str]] = Field(
         description="the answers to each prompt, if the prompts were in the spec; else empty"
     )
+    engine: str = Field(
+        default="tensorflow",
+        description="what computed the tokens: openvino or tensorflow, and the precision",
+    )
     precision: str = Field(description="what was calculated in")
     seconds: float = Field(description="of the last attempt, or of all parts of a divided job together")
     tokens_per_second: float = Field(description="of the last attempt, or in such a second")
@@ -106,6 +110,9 @@ class GenerateTexts(OfModel[Generated], kind="transformer.generation.generate"):
         ge=1,
         le=1_024,
         description="answers computed at once; rounded down to a power of two, and to what memory holds",
+    )
+    engine: Literal["auto", "openvino", "tensorflow"] = Field(
+        default="auto", description="what computes; auto = openvino on a CPU, where it is installed"
     )
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while generating"

@@ -44,8 +44,10 @@ def drawn(labels: Array, seed: int, count: int | None, balanced: bool, class_nam
     by_class = _by_class(shuffled, labels, len(class_names))
     fewest = min(len(members) for members in by_class)
     each = fewest if count is None else count // len(by_class)
+    rarest = class_names[int(np.argmin([len(members) for members in by_class]))]
+    if not fewest:
+        raise BadInput(f"rows are to be balanced, and there is no row of {rarest!r}; leave out 'balanced'")
     if each > fewest or each < 1:
-        rarest = class_names[int(np.argmin([len(members) for members in by_class]))]
         raise BadInput(
             f"rows is {count}, balanced over {len(by_class)} classes, and there are {fewest} of {rarest!r}; "
             f"ask for {len(by_class)} to {fewest * len(by_class)}, or leave out 'balanced'"
@@ -76,7 +78,7 @@ def split(labels: Array, seed: int, validation: float, test: float, classes: int
             "smaller parts"
         )
     members = _by_class(_generator(seed, _SPLIT).permutation(count), labels, classes)
-    spare = [len(each) - 1 for each in members]  # what a class can give away
+    spare = [max(0, len(each) - 1) for each in members]  # what a class can give away
     in_test = _shared_out([len(each) for each in members], shares[1], spare)
     spare = [free - taken for free, taken in zip(spare, in_test, strict=True)]
     in_validation = _shared_out([len(each) for each in members], shares[0], spare)

@@ -11,7 +11,7 @@ from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.shards import Bulk
 from jobs.transformer.bulk.tables import assemble, counts_of
 from jobs.transformer.vision import asking
-from jobs.transformer.vision.asking import Array, Stretch, choice_of, classifier
+from jobs.transformer.vision.asking import Array, Stretch, classifier
 from jobs.transformer.vision.table import Shard, schema_of
 from jobs.transformer.vision.uses import ClassifyImages, ImageClassification
 
@@ -26,7 +26,7 @@ def run(spec: ClassifyImages, context: JobContext) -> ImageClassification:
         Stopped: asked to stop; the checkpoint is saved.
     """
     began = time.monotonic()
-    data, choice = context.image_set(spec.dataset), choice_of(spec.precision)
+    data, choice = context.image_set(spec.dataset), Choice.of(spec.engine, spec.precision)
     bulk = _computed(spec, context, data, choice, 0, len(data))
     seconds = time.monotonic() - began
     return _whole(spec, context, data, bulk.shards, str(choice), seconds, bulk.rows_per_second)
@@ -34,7 +34,7 @@ def run(spec: ClassifyImages, context: JobContext) -> ImageClassification:
 
 def cuts(spec: ClassifyImages, context: JobContext) -> Cuts:
     """See `jobs.dividing.parts`: between windows, all parts in the precision that is best here."""
-    choice = choice_of(spec.precision)
+    choice = Choice.of(spec.engine, spec.precision)
     found = Cuts.every(asking.BLOCK, len(context.image_set(spec.dataset)))
     return Cuts(found.ends, choices={"library": choice.library, "precision": choice.precision})
 
@@ -79,7 +79,7 @@ def _whole(
     seconds: float,
     rows_per_second: float,
 ) -> ImageClassification:
-    names = classifier(spec, data.shape[:2], choice_of(spec.precision), context).plan.class_names
+    names = classifier(spec, data.shape[:2], Choice.of(spec.engine, spec.precision), context).plan.class_names
     path = context.folder / f"predictions.{spec.output}"
     assemble(shards, path, schema_of(names, data.labels is not None))
     context.save_artifact(path.name, path)

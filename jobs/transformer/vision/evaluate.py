@@ -12,9 +12,10 @@ from jobs.context import JobContext, Progress
 from jobs.datasets.images.fitting import fitted
 from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Stopped
+from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of
-from jobs.transformer.vision.asking import Array, Classifier, choice_of, classifier, computed
+from jobs.transformer.vision.asking import Array, Classifier, classifier, computed
 from jobs.transformer.vision.mistakes import mistakes_picture, worst
 from jobs.transformer.vision.simplest import MOST, baselines
 from jobs.transformer.vision.train import parts_of
@@ -51,7 +52,7 @@ def run(spec: EvaluateImageClassifier, context: JobContext) -> ImageEvaluation:
     given = context.image_set(spec.dataset) if spec.dataset else None
     training: Any = context.spec_of(spec.model) if spec.model else None
     size = given.shape[:2] if given else (0, 0)  # of a job's network it is known
-    model = classifier(spec, size, choice_of(spec.precision), context)
+    model = classifier(spec, size, Choice.of("tensorflow", spec.precision), context)
     names = model.plan.class_names
     known, notes = _learnt_from(model, training, context)
     if given is None:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Generic, Literal, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
-from jobs.names import DataSetName, JobField, JobName, PretrainedName
+from jobs.names import DataSetName, ImagesName, JobField, JobName, PretrainedName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import Frozen, JobResult, ResultT
 from jobs.transformer.judging.figures import Scores
@@ -22,7 +22,7 @@ class ImageClassification(JobResult):
 
     rows: int = Field(description="images")
     labels: dict[str, int] = Field(description="images by predicted class")
-    engine: str = Field(description="what computed the logits, and the precision")
+    engine: str = Field(description="what computed the logits: openvino or tensorflow, and the precision")
     seconds: float = Field(description="of the last attempt, or of all parts of a divided job together")
     rows_per_second: float = Field(description="of the last attempt, or in such a second")
 
@@ -72,8 +72,14 @@ class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.class
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 
-    dataset: DataSetName = Field(description="a built-in data set of images, or one that you uploaded")
+    dataset: ImagesName = Field(
+        description="a built-in data set of images, one that you uploaded, or a folder of images, which "
+        "begins with / or ./ and is uploaded when the job is submitted; its rows are in the order of names"
+    )
     output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
+    engine: Literal["auto", "openvino", "tensorflow"] = Field(
+        default="auto", description="auto = OpenVINO on a CPU if it is installed"
+    )
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while classifying"
     )

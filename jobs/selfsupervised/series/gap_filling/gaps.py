@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jobs.datasets.tables.table import Table
-from jobs.selfsupervised.series.standard import Stretch
+from jobs.selfsupervised.series.gap_filling.standard import Stretch
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from jobs.selfsupervised.series.standard import Standard, Stretch
+from jobs.selfsupervised.series.gap_filling.standard import Standard, Stretch
 
 Array = np.ndarray[Any, Any]
 

@@ -1,5 +1,6 @@
 """How well gaps are filled whose values are known: hidden in the test part, one column at a time."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +9,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jobs.datasets.tables.table import Table
-from jobs.selfsupervised.series.drawing import Shown, drawn, shown_of
+from jobs.selfsupervised.series.gap_filling.drawing import Shown, drawn, shown_of
 from jobs.selfsupervised.series.gap_filling.filling import METHODS, Decision, Filler, decided, judged
 from jobs.selfsupervised.series.gap_filling.gaps import Gap, hidden
-from jobs.selfsupervised.series.standard import Stretch
+from jobs.selfsupervised.series.gap_filling.standard import Stretch
 
 Array = np.ndarray[Any, Any]
 
@@ -40,6 +41,7 @@ def hidden_scores(
     lengths: Sequence[int],
     level: float = 0.8,
     most: int = 200,
+    values: int = 1_000,
     tell: Callable[[str], None] = lambda stage: None,
 ) -> Hidden:
     """Hides gaps in the test part and fills them by every method.
@@ -52,7 +54,8 @@ def hidden_scores(
         test: the rows after these, in which gaps are hidden.
         lengths: of the gaps.
         level: share of the values that an interval is to hold.
-        most: gaps of each length.
+        most: gaps of each length; of short ones, more.
+        values: that are hidden in gaps of each length, at least.
         tell: called now and then with what is done.
     """
     if not lengths:
@@ -64,7 +67,7 @@ def hidden_scores(
     picture = None
     with threadpool_limits(1):  # with more threads, other bits
         for length in sorted(set(lengths)):
-            turns = hidden(table, places, test, length, most)
+            turns = hidden(table, places, test, length, max(most, math.ceil(values / length)))
             tell(f"filling {sum(map(len, turns))} gaps of {length}")
             errors = judged(filler, turns, METHODS, test.end)
             chosen, width = decision.of(length)

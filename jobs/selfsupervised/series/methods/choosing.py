@@ -6,7 +6,7 @@ import numpy as np
 
 from jobs.errors import BadInput
 from jobs.selfsupervised.series.methods.method import Method, Origins, Windows
-from jobs.selfsupervised.series.methods.ridge import MOST, PENALTIES, Moments, Ridge, features
+from jobs.selfsupervised.series.methods.ridge import MOST, Moments, Ridge, features
 from jobs.selfsupervised.series.methods.simplest import Last, Linear, SeasonalNaive
 from jobs.selfsupervised.series.scoring import scored
 from jobs.selfsupervised.series.spec import PointScores
@@ -16,6 +16,8 @@ from jobs.selfsupervised.series.splitting import Split
 JUDGED = 20_000
 #: Windows that are tried, in horizons and in seasons.
 _HORIZONS, _SEASONS = (2.0, 3.5, 16 / 3), (2, 4)
+#: Errors on the validation part are alike if they differ by no more: then the larger penalty is taken.
+_ALIKE = 1e-3
 #: Told what is done, and how much of it, 0 to 1.
 Tell = Callable[[str, float], None]
 
@@ -66,26 +68,39 @@ def best_ridge(
         def go_on(done: int, window: int = window, count: int = len(some)) -> None:
             tell(f"ridge regression on windows of {window}", done / count)
 
-        found = Moments.of(some, window, split.horizon, go_on).solved(window, split.horizon, PENALTIES)
-        for ridge, score in zip(found, _scores(found, judged), strict=True):
-            if window not in scores or score.mse < scores[window].mse:
-                scores[window] = score
-                if best is None or score.mse < scores[best.window].mse or best.window == window:
-                    best = ridge
+        moments = Moments.of(some, window, split.horizon, go_on)
+        found = moments.solved(window, split.horizon)
+        found += moments.solved_by_age(window, split.horizon, split.panel.season)
+        found_scores = _scores(found, judged)
+        number = _largest(found_scores)
+        scores[window] = found_scores[number]
+        if best is None or scores[window].mse < scores[best.window].mse:
+            best = found[number]
     return best, scores
+
+
+def _largest(scores: list[PointScores]) -> int:
+    """Of regressions in the order of their penalties, the last one that is as good as the best."""
+    least = min(score.mse for score in scores)
+    return max(number for number, score in enumerate(scores) if score.mse <= least * (1 + _ALIKE))
 
 
 def _scores(ridges: list[Ridge], judged: Origins) -> list[PointScores]:
     """Of regressions on the same windows, which are read once: that takes longer than the products."""
-    horizon, truths = ridges[0].horizon, judged.truths(ridges[0].horizon)
-    points = np.empty((len(ridges), len(judged), horizon))
+    horizon = ridges[0].horizon
+    sums, values = np.zeros((len(ridges), 2)), 0
     for part, block in judged.blocks():
-        windows = Windows.before(block, ridges[0].window)
-        inputs, count = features(windows, horizon), part.stop - part.start
+        windows, truths = Windows.before(block, ridges[0].window), block.truths(horizon)
+        there = ~np.isnan(truths) & ~np.isnan(windows.means)
+        there[part.stop - part.start :] = False
+        truths = np.where(there, truths, 0.0)
+        inputs = features(windows, horizon)
         for number, ridge in enumerate(ridges):
             found = inputs @ ridge.weights + ridge.intercept
-            points[number, part] = (found * windows.deviations + windows.means)[:count]
-    return [scored(each, truths) for each in points]
+            errors = np.where(there, found * windows.deviations + windows.means - truths, 0.0)
+            sums[number] += np.square(errors).sum(), np.abs(errors).sum()
+        values += int(there.sum())
+    return [PointScores(mse=float(square) / values, mae=float(size) / values) for square, size in sums]
 
 
 def simplest(split: Split, window: int) -> list[Method]:

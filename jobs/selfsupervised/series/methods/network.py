@@ -16,7 +16,9 @@ import keras
 import tensorflow as tf
 
 from jobs.selfsupervised.networks.blocks import Blocks
+from jobs.selfsupervised.networks.fused_blocks import dense, dense_gelu, forward
 from jobs.selfsupervised.series.methods.method import Array
+from jobs.selfsupervised.series.methods.passes import forecast_loss, read
 from jobs.selfsupervised.series.methods.ridge import Ridge
 from jobs.selfsupervised.series.methods.times import HARMONICS, PERIODS
 from jobs.selfsupervised.series.panel import LEAST_DEVIATION, LEAST_SPREAD
@@ -24,6 +26,8 @@ from jobs.selfsupervised.series.spec import TrainSeries
 from jobs.training import Batch, Trainable
 from jobs.training.draws import fork, philox_uniform
 from jobs.transformer.encoder.adamw import AdamW
+from jobs.transformer.encoder.dropout import keys
+from jobs.transformer.encoder.fused import dropout
 
 #: Hidden numbers of the head, at least.
 HEAD = 256
@@ -76,9 +80,9 @@ class Network(Trainable):
         self.draw.build((None, self.count, spec.width))
         given = self.count * spec.width + sizes.window + sizes.horizon + sizes.horizon * sizes.covariates
         given += 2 * PERIODS * HARMONICS + 2
-        self.first = keras.layers.Dense(max(HEAD, spec.width), activation="gelu", name="first")
+        self.first = keras.layers.Dense(max(HEAD, spec.width), name="first")
         self.first.build((None, given))
-        self.second = keras.layers.Dense(max(HEAD, spec.width), activation="gelu", name="second")
+        self.second = keras.layers.Dense(max(HEAD, spec.width), name="second")
         self.second.build((None, max(HEAD, spec.width)))
         self.last = keras.layers.Dense(
             sizes.horizon * (1 + len(sizes.levels)), kernel_initializer="zeros", name="last"
@@ -105,12 +109,10 @@ class Network(Trainable):
         """One update: by masked patches at first, then by the forecast."""
         weights = self.trainable_variables
         seed = tf.stack([tf.constant(self.spec.seed, tf.int64), step])
-        places = batch["places"][:, tf.newaxis]
-        before = places + tf.range(-self.sizes.window, 0)
-        values, seen = tf.gather(self.filled, before), tf.cast(tf.gather(self.seen, before), tf.float32)
-        numbers, means, deviations = _normalised(values, seen)
-        ahead = tf.gather(self.filled, places + tf.range(self.sizes.horizon))
-        ahead = (ahead - means) / deviations
+        window, horizon = self.sizes.window, self.sizes.horizon
+        numbers, seen, means, deviations, ahead = read(
+            self.filled, self.seen, batch["places"], window, horizon
+        )
 
         def masked() -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
@@ -122,7 +124,7 @@ class Network(Trainable):
                 found = self.outputs_of(
                     numbers, seen, means, deviations, batch["phases"], batch["known"], fork(seed, 1)
                 )
-                loss = self._forecast_loss(found, ahead, deviations)
+                loss = forecast_loss(found, ahead, deviations, self.sizes.levels)
             return [loss, *_gradients(tape, loss, weights)]
 
         if self.pretraining:
@@ -138,27 +140,28 @@ class Network(Trainable):
         fallen = (done - self.warm_up) / max(1, self.steps - self.warm_up)
         return tf.where(done < self.warm_up, done / self.warm_up, 0.5 + 0.5 * tf.cos(math.pi * fallen))
 
-    def _tokens(self, numbers: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
-        """Patches of what is there and whether it is, (batch, patches, 2 * rows)."""
+    def _patches(self, numbers: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
+        """What is there and whether it is, (batch * patches, 2 * rows)."""
         missing = self.count * self.patch - self.sizes.window
-        both = tf.stack([numbers, seen], axis=2)
-        both = tf.pad(both, ((0, 0), (missing, 0), (0, 0)))
-        return tf.reshape(both, (-1, self.count, 2 * self.patch))
+        both = tf.pad(tf.stack([numbers, seen], axis=2), ((0, 0), (missing, 0), (0, 0)))
+        return tf.reshape(both, (-1, 2 * self.patch))
 
     def _masked_loss(self, numbers: tf.Tensor, seen: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Mean squared error of what was seen in masked patches."""
-        patches = self._tokens(numbers, seen)
-        batch = patches.shape[0]
-        hidden = tf.cast(
-            philox_uniform((batch, self.count), fork(seed, 0)) < self.spec.mask_share, tf.float32
-        )
-        hidden = hidden[:, :, tf.newaxis]
-        tokens = self.embed(patches) * (1.0 - hidden) + self.hidden * hidden + self.places
-        drawn = self.draw(self.body(tokens))
-        wanted = tf.reshape(patches, (batch, self.count, self.patch, 2))
-        counted = hidden * wanted[:, :, :, 1]
-        errors = tf.square(drawn - wanted[:, :, :, 0]) * counted
-        return tf.reduce_sum(errors) / tf.maximum(tf.reduce_sum(counted), 1.0)
+        patches = self._patches(numbers, seen)
+        hidden = philox_uniform((numbers.shape[0], self.count), fork(seed, 0)) < self.spec.mask_share
+        hidden = tf.reshape(tf.cast(hidden, tf.float32), (-1, 1))
+        tokens = dense(self.embed, patches) * (1.0 - hidden) + self.hidden * hidden
+        drawn = dense(self.draw, forward(self.body, self._placed(tokens)))
+        wanted = tf.reshape(patches, (-1, self.patch, 2))
+        errors = tf.square(drawn - wanted[:, :, 0])
+        counted = hidden * wanted[:, :, 1]
+        return tf.reduce_sum(errors * counted) / tf.maximum(tf.reduce_sum(counted), 1.0)
+
+    def _placed(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Tokens (batch * patches, width) with what tells where each is."""
+        placed = tf.reshape(tokens, (-1, self.count * self.spec.width)) + tf.reshape(self.places, (-1,))
+        return tf.reshape(placed, (-1, self.spec.width))
 
     def outputs_of(
         self,
@@ -182,29 +185,20 @@ class Network(Trainable):
             seed: of the dropout; None for none.
         """
         base = tf.concat([numbers, known], axis=1) @ self.weights_of_ridge + self.intercept
-        tokens = self.body(self.embed(self._tokens(numbers, seen)) + self.places)
+        tokens = forward(self.body, self._placed(dense(self.embed, self._patches(numbers, seen))))
         tokens = tf.reshape(tokens, (-1, self.count * self.spec.width))
         angles = 2.0 * math.pi * clock[:, :, tf.newaxis] * tf.range(1.0, HARMONICS + 1.0)
         angles = tf.reshape(angles, (-1, PERIODS * HARMONICS))
         calendar = [tf.sin(angles), tf.cos(angles)]
         spread = [tf.tanh(means), tf.math.log(deviations)]
-        inputs = tf.concat([_dropped(tokens, seed, 0), numbers, base, known, *calendar, *spread], axis=1)
-        inner = _dropped(self.first(inputs), seed, 1)
-        inner = _dropped(inner + self.second(inner), seed, 2)
-        added = tf.reshape(self.last(inner), (-1, 1 + len(self.sizes.levels), self.sizes.horizon))
+        rate, masks = (0.0, [None] * 3) if seed is None else (DROPOUT, keys(seed, 3))
+        inputs = [dropout(tokens, masks[0], rate), numbers, base, known, *calendar, *spread]
+        inner = dropout(dense_gelu(self.first, tf.concat(inputs, axis=1)), masks[1], rate)
+        inner = dropout(inner + dense_gelu(self.second, inner), masks[2], rate)
+        added = tf.reshape(dense(self.last, inner), (-1, 1 + len(self.sizes.levels), self.sizes.horizon))
         offsets = tf.concat([tf.zeros((1, self.sizes.horizon)), self.offsets], axis=0)
         widths = (deviations - LEAST_DEVIATION + LEAST_SPREAD) / deviations
         return base[:, tf.newaxis] + added + offsets * widths[:, tf.newaxis]
-
-    def _forecast_loss(self, found: tf.Tensor, ahead: tf.Tensor, deviations: tf.Tensor) -> tf.Tensor:
-        """Squared error of z-scores, and the pinball loss of the quantiles."""
-        squared = tf.reduce_mean(tf.square((found[:, 0] - ahead) * deviations))
-        if not self.sizes.levels:
-            return squared
-        levels = tf.constant(self.sizes.levels, tf.float32)[:, tf.newaxis]
-        beyond = (ahead[:, tf.newaxis] - found[:, 1:]) * deviations[:, tf.newaxis]
-        pinball = tf.reduce_mean(tf.maximum(levels * beyond, (levels - 1.0) * beyond))
-        return squared + pinball
 
     @tf.function(autograph=False)
     def computed(self, *given: tf.Tensor) -> tf.Tensor:
@@ -219,22 +213,3 @@ def _gradients(tape: tf.GradientTape, loss: tf.Tensor, weights: list[Any]) -> li
         tf.zeros_like(weight.value) if gradient is None else tf.convert_to_tensor(gradient)
         for gradient, weight in zip(found, weights, strict=True)
     ]
-
-
-def _normalised(values: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """As `panel.normalised`, in float32; every window of a training has values that were seen."""
-    there = tf.logical_not(tf.math.is_nan(values))
-    values = tf.where(there, values, 0.0)
-    count = tf.reduce_sum(seen, axis=1, keepdims=True)
-    means = tf.reduce_sum(values * seen, axis=1, keepdims=True) / count
-    centred = tf.where(there, values - means, 0.0)
-    variances = tf.reduce_sum(tf.square(centred) * seen, axis=1, keepdims=True) / count
-    deviations = tf.sqrt(variances) + LEAST_DEVIATION
-    return centred / deviations, means, deviations
-
-
-def _dropped(numbers: tf.Tensor, seed: tf.Tensor | None, number: int) -> tf.Tensor:
-    if seed is None:
-        return numbers
-    kept = tf.cast(philox_uniform(tuple(numbers.shape), fork(seed, number)) >= DROPOUT, tf.float32)
-    return numbers * kept / (1.0 - DROPOUT)

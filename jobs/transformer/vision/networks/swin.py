@@ -109,7 +109,7 @@ class WindowBlock(Block):
             initializer=keras.initializers.TruncatedNormal(0.0, 0.02),
             name="positions",
         )
-        self._between = _between(window)
+        self.between = between_of(window)
         self.build()
 
     def stepped(self, grid: tf.Tensor, kind: tf.DType, shifted: bool, shares: tf.Tensor | None) -> tf.Tensor:
@@ -125,31 +125,31 @@ class WindowBlock(Block):
 
     def _attended_in_windows(self, grid: tf.Tensor, kind: tf.DType, shifted: bool) -> tf.Tensor:
         side, (height, width) = self.window, grid.shape[1:3]
-        shift = side // 2 if shifted and min(height, width) > side else 0
+        shift = shift_of(side, height, width) if shifted else 0
         tall, wide = (math.ceil(each / side) * side for each in (height, width))
         grid = tf.pad(grid, ((0, 0), (0, tall - height), (0, wide - width), (0, 0)))
         grid = tf.roll(grid, (-shift, -shift), (1, 2))
         rows, columns = tall // side, wide // side
         cut = tf.reshape(grid, (-1, rows, side, columns, side, self.width))
         flat = tf.reshape(tf.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, self.width))
-        apart = _apart(tall, wide, side, shift) if shift else None
-        mixed = _dense(self._mixed(tf.cast(flat, kind), rows * columns, apart), self.merge)
+        between = apart(tall, wide, side, shift) if shift else None
+        mixed = _dense(self._mixed(tf.cast(flat, kind), rows * columns, between), self.merge)
         cut = tf.reshape(mixed, (-1, rows, columns, side, side, self.width))
         grid = tf.reshape(tf.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, tall, wide, self.width))
         return tf.roll(grid, (shift, shift), (1, 2))[:, :height, :width]
 
-    def _mixed(self, flat: tf.Tensor, windows: int, apart: Any) -> tf.Tensor:
+    def _mixed(self, flat: tf.Tensor, windows: int, masks: Any) -> tf.Tensor:
         """Attention of tokens (batch * windows * places, width), before its output's projection."""
         places, size = self.window**2, self.width // self.heads
         compared = tf.cast(_dense(flat, self.compare), flat.dtype)
         split = tf.reshape(compared, (-1, places, 3, self.heads, size))
         query, key, value = tf.unstack(tf.transpose(split, (2, 0, 3, 1, 4)))
         scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) / math.sqrt(size)
-        bias = tf.reshape(tf.gather(self.nearness.value, self._between), (places, places, self.heads))
+        bias = tf.reshape(tf.gather(self.nearness.value, self.between), (places, places, self.heads))
         scores += tf.transpose(bias, (2, 0, 1))
-        if apart is not None:  # (windows, places, places)
+        if masks is not None:  # (windows, places, places)
             by_window = tf.reshape(scores, (-1, windows, self.heads, places, places))
-            scores = tf.reshape(by_window + apart[:, np.newaxis], tf.shape(scores))
+            scores = tf.reshape(by_window + masks[:, np.newaxis], tf.shape(scores))
         mixed = tf.matmul(tf.cast(tf.nn.softmax(scores), flat.dtype), value)
         return tf.reshape(tf.transpose(mixed, (0, 2, 1, 3)), (-1, self.width))
 
@@ -190,14 +190,19 @@ def _dense(inputs: tf.Tensor, layer: Any) -> tf.Tensor:
     return tf.cast(product(inputs, layer), tf.float32) + layer.bias.value
 
 
-def _between(side: int) -> Any:
+def shift_of(side: int, height: int, width: int) -> int:
+    """By how many places every second block shifts its windows: by none where one window has all."""
+    return side // 2 if min(height, width) > side else 0
+
+
+def between_of(side: int) -> Any:
     """Which row of the table each pair of places in a window has, int64 (places * places,)."""
     places = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1).reshape(-1, 2)
     apart = places[:, np.newaxis] - places + side - 1  # (places, places, 2)
     return (apart[..., 0] * (2 * side - 1) + apart[..., 1]).reshape(-1)
 
 
-def _apart(tall: int, wide: int, side: int, shift: int) -> Any:
+def apart(tall: int, wide: int, side: int, shift: int) -> Any:
     """What is added to the scores in each window of a rolled grid, float32 (windows, places, places)."""
     regions = [
         (np.arange(length) >= length - side).astype(int) + (np.arange(length) >= length - shift)

@@ -11,9 +11,9 @@ from jobs.pretrained.pairs import Pairs
 from jobs.pretrained.sources import MODEL, checkpoint_of
 from jobs.pretrained.spans import check_answers, load_spans
 from jobs.pretrained.tokens import Array
-from jobs.transformer.answering.reading import READING, Reading
+from jobs.transformer.answering.documents.reading import READING, Reading
+from jobs.transformer.answering.documents.windows import Rows
 from jobs.transformer.answering.uses import Asking
-from jobs.transformer.answering.windows import Rows
 from jobs.transformer.bulk.engine import Batch, Choice, Engine, spanning
 from jobs.transformer.bulk.held import held
 from jobs.transformer.encoder.lengths import batches_of

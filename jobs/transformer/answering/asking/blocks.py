@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from jobs.pretrained.pairs import Pairs, Pieces
-from jobs.transformer.answering.asked import Asked, Questions, blocks
-from jobs.transformer.answering.asking import Answerer
-from jobs.transformer.answering.spans import Span, best_spans
-from jobs.transformer.answering.windows import Layout, Rows, rows_of
+from jobs.transformer.answering.asking.answerer import Answerer
+from jobs.transformer.answering.asking.asked import Asked, Questions, blocks
+from jobs.transformer.answering.documents.spans import Span, best_spans
+from jobs.transformer.answering.documents.windows import Layout, Rows, rows_of
 from jobs.transformer.bulk.windows import ahead
 
 #: What there is to say of a question of which the first tokens alone are read.

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from jobs.errors import BadInput, InvalidSpec
+from jobs.transformer.answering.documents.windows import Layout
 from jobs.transformer.answering.spec import TrainAnswering, check_windows
 from jobs.transformer.answering.uses import Asking
-from jobs.transformer.answering.windows import Layout
 
 #: The file beside the weights.
 READING = "answering.json"

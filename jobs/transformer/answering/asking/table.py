@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from jobs.transformer.answering.asked import Asked
-from jobs.transformer.answering.blocks import Block
-from jobs.transformer.answering.spans import Span
+from jobs.transformer.answering.asking.asked import Asked
+from jobs.transformer.answering.asking.blocks import Block
+from jobs.transformer.answering.documents.spans import Span
 
 #: Characters of a question that are shown.
 SHOWN = 1_000

@@ -10,7 +10,7 @@ import numpy as np
 from jobs.datasets.questions.sets import Question, QuestionSet
 from jobs.pretrained.pairs import Pairs, Pieces
 from jobs.pretrained.tokens import Array
-from jobs.transformer.answering.windows import Layout, Rows, rows_of
+from jobs.transformer.answering.documents.windows import Layout, Rows, rows_of
 
 #: Documents that are tokenised at once.
 BLOCK = 256

@@ -8,10 +8,10 @@ from typing import Any
 
 from pyarrow import parquet
 
-from jobs.transformer.answering.asked import Questions
+from jobs.transformer.answering.asking.asked import Questions
+from jobs.transformer.answering.documents.spans import Span
 from jobs.transformer.answering.drawing import chosen, picture
 from jobs.transformer.answering.scoring.scores import Answered
-from jobs.transformer.answering.spans import Span
 
 #: Rows among which those that are shown are chosen.
 ROWS = 1_000

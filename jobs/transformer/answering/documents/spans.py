@@ -7,7 +7,7 @@ import numpy as np
 
 from jobs.pretrained.pairs import Pieces
 from jobs.pretrained.tokens import Array
-from jobs.transformer.answering.windows import Rows
+from jobs.transformer.answering.documents.windows import Rows
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from jobs.datasets.questions.sets import QuestionSet
 from jobs.pretrained.tokens import Array
-from jobs.transformer.answering.examples import Examples
+from jobs.transformer.answering.documents.examples import Examples
+from jobs.transformer.answering.documents.spans import Span, best_spans
 from jobs.transformer.answering.scoring.scores import Answered, threshold_of
-from jobs.transformer.answering.spans import Span, best_spans
 
 #: Spans of a question that pictures show.
 COUNT = 5

@@ -1,0 +1,1 @@
+"""What computes the logits of images: OpenVINO on a CPU, or TensorFlow."""
