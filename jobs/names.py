@@ -24,8 +24,8 @@ class DataSetField:
     """Marks a spec field that names a data set, so that the client can check and pin it.
 
     Args:
-        content: what the set must hold: `images`, `texts`, `table` (a table with time), `corpus`, or
-            `questions` (on documents).
+        content: what the set must hold: `images`, `texts`, `table` (a table with time), `corpus`,
+            `questions` (on documents), or `pairs` (of images).
     """
 
     def __init__(self, content: str = "images") -> None:
@@ -86,6 +86,7 @@ TextSetName = Annotated[Name, DataSetField("texts")]
 TableName = Annotated[Name, DataSetField("table")]
 QuestionSetName = Annotated[Name, DataSetField("questions")]
 CorpusName = Annotated[Name, DataSetField("corpus")]
+PairsName = Annotated[Name, DataSetField("pairs")]
 #: An upload's name, a hub's `owner/name`, or a folder, which begins with `/`, `./`, `../` or `~`.
 PretrainedName = Annotated[
     str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_pretrained), PretrainedField()

@@ -7,6 +7,8 @@ from jobs.datasets.corpora.corpus import Corpus
 from jobs.datasets.corpora.named import CORPORA
 from jobs.datasets.images.image_set import ImageSet
 from jobs.datasets.images.named import DATA_SETS
+from jobs.datasets.pairs.named import PAIR_SETS
+from jobs.datasets.pairs.pairs import Pairs
 from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.datasets.questions.sets import QuestionSet
 from jobs.datasets.tables.intake import span_of
@@ -15,7 +17,7 @@ from jobs.datasets.tables.table import Table
 from jobs.datasets.texts.sets import TEXT_SETS
 
 #: Names that come with Triptych, of what is listed.
-NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES, *CORPORA, *QUESTION_SETS)
+NAMED = (*DATA_SETS, *TEXT_SETS, *TABLES, *CORPORA, *QUESTION_SETS, *PAIR_SETS)
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,12 @@ class DataSetInfo:
 
     name: str
     digest: str  #: SHA-256 of the content
-    count: int  #: images, rows, documents, questions, or files
-    shape: tuple[int, ...]  #: (height, width, channels) of images
+    count: int  #: images, rows, documents, questions, pairs, or files
+    shape: tuple[int, ...]  #: (height, width, channels) of images, or of the targets of pairs
     class_names: tuple[str, ...]
     title: str = ""
-    #: Or "texts", "table": one with time, "corpus": running text, "questions": on documents, or "pretrained":
-    #: a checkpoint.
+    #: Or "texts", "table": one with time, "corpus": running text, "questions": on documents, "pairs": of
+    #: images, or "pretrained": a checkpoint.
     content: str = "images"
     columns: tuple[str, ...] = ()  #: of texts, or of numbers in a table
     notes: tuple[str, ...] = ()  #: what was left out, guessed or changed when it was taken in
@@ -65,6 +67,11 @@ def info_of_questions(name: str, digest: str, questions: QuestionSet) -> DataSet
     return replace(about, documents=len(questions.documents))
 
 
+def info_of_pairs(name: str, digest: str, pairs: Pairs) -> DataSetInfo:
+    """Of pairs of images."""
+    return DataSetInfo(name, digest, len(pairs), pairs.target.shape, (), "", "pairs", (), pairs.notes)
+
+
 def info_of_corpus(name: str, digest: str, corpus: Corpus) -> DataSetInfo:
     """Of running text."""
     size = f"{corpus.characters} characters"
@@ -85,4 +92,6 @@ def info_of_named(name: str) -> DataSetInfo | None:
     if (asked := QUESTION_SETS.get(name)) is not None:
         about = DataSetInfo(name, "", asked.count, (), (), asked.title, "questions")
         return replace(about, documents=asked.documents)
+    if (pairs := PAIR_SETS.get(name)) is not None:
+        return DataSetInfo(name, "", pairs.count, pairs.shape, (), pairs.title, "pairs")
     return None

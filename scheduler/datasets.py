@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +11,7 @@ from jobs.datasets.bundle import digest_of
 from jobs.datasets.bundle import pack as pack_files
 from jobs.datasets.corpora.corpus import CORPUS, Corpus
 from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.pairs.pairs import PAIRS, Pairs
 from jobs.datasets.questions.sets import ABOUT, QuestionSet
 from jobs.datasets.tables.table import TABLE, Table
 from jobs.errors import BadInput
@@ -21,6 +23,7 @@ from scheduler.data_set_info import (
     info_of,
     info_of_corpus,
     info_of_named,
+    info_of_pairs,
     info_of_questions,
     info_of_table,
     kept,
@@ -30,6 +33,8 @@ from scheduler.errors import UnknownArtifact, UnknownDataSet
 from scheduler.keys import DataSetKeys
 from scheduler.removal import Freed, Removal
 from scheduler.uploading import Uploading
+
+_SAME = "these very pictures were uploaded before, with other names of files or none, which they keep"
 
 
 class DataSets(Uploading):
@@ -63,6 +68,8 @@ class DataSets(Uploading):
             info = info_of_table(name, digest_of(folder), Table.read(folder))
         elif (folder / ABOUT).is_file():
             info = info_of_questions(name, digest_of(folder), QuestionSet.read(folder))
+        elif (folder / PAIRS).is_file():
+            info = info_of_pairs(name, digest_of(folder), Pairs.open(folder))
         elif (folder / CORPUS).is_file():
             info = info_of_corpus(name, digest_of(folder), Corpus.open(folder))
         else:
@@ -83,12 +90,20 @@ class DataSets(Uploading):
         return info
 
     def publish(self, name: str, images: ImageSet, file: Path) -> DataSetInfo:
-        """Stores a data set that is written in a file."""
+        """Stores a data set that is written in a file.
+
+        The digest does not cover the names of the files. So where this content was uploaded before, under
+        this name, those of that time stay: whatever a job reads twice is the same.
+        """
         info = info_of(name, images)
         keys = DataSetKeys(name)
         self._store.ensure_bucket()
         if not self._store.exists(keys.content(info.digest)):
+            if images.names:
+                self._store.put_json(keys.names(info.digest), images.names)
             self._store.put_file(keys.content(info.digest), file)
+        elif images.names and images.names != self.names_of(name, info.digest):
+            info = replace(info, notes=(*info.notes, _SAME))
         # The pointer last: whoever reads it finds the content there.
         self._store.put_json(keys.current, kept(info))
         return info
@@ -139,6 +154,13 @@ class DataSets(Uploading):
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
         return DataSetInfo(**fields)
+
+    def names_of(self, name: str, digest: str) -> tuple[str, ...]:
+        """The names of the files that a data set of images was made of; empty if there were none."""
+        try:
+            return tuple(map(str, self._store.get_json(DataSetKeys(name).names(digest))))
+        except UnknownArtifact:
+            return ()
 
     def names(self) -> Sequence[str]:
         """The names that a spec can use."""

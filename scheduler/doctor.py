@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -217,14 +217,15 @@ class Doctor:
         pins = self._pins.get(name, set())
         current = f"datasets/{name}/current.json"
         stands = self._store.get_json(current)["digest"] if any(i.key == current for i in items) else ""
-        contents = {
-            item.key.rpartition("/")[2].partition(".")[0]: item for item in items if item.key != current
-        }
-        if stands and stands not in contents:
+        contents: dict[str, list[StoredObject]] = defaultdict(list)
+        for item in items:
+            if item.key != current:
+                contents[item.key.rpartition("/")[2].partition(".")[0]].append(item)
+        if stands and all(item.key.endswith(".json") for item in contents[stands]):
             self.findings.missing.append(f"the data set {name!r} has lost its content {stands[:12]}")
-        for digest, item in contents.items():
+        for digest, found in contents.items():
             if digest != stands and digest not in pins:
-                self._left("content of data sets that no name and no job refers to", [item])
+                self._left("content of data sets that no name and no job refers to", found)
 
     def _left(self, why: str, items: Iterable[StoredObject]) -> None:
         if old := [item for item in items if self._is_old([item])]:

@@ -147,6 +147,10 @@ class DataSetKeys:
         """The images, addressed by the digest of their content."""
         return f"{self.folder}{checked_path(digest, 'digest')}.npz"
 
+    def names(self, digest: str) -> str:
+        """The names of the images' files, by the digest of the images; there are none without files."""
+        return f"{self.folder}{checked_path(digest, 'digest')}.names.json"
+
     def files(self, digest: str) -> str:
         """Texts, or a checkpoint, addressed by the digest of the files."""
         return f"{self.folder}{checked_path(digest, 'digest')}.zip"

@@ -10,6 +10,7 @@ from jobs.datasets.bundle import digest_of
 from jobs.datasets.corpora.dividing import Documents
 from jobs.datasets.corpora.intake import Dividing, take_corpus
 from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.pairs.intake import Laid, Taking, take_pairs
 from jobs.datasets.questions.checking import Wrong
 from jobs.datasets.questions.loading import read as read_questions
 from jobs.datasets.questions.reading import FORMATS as QUESTION_FORMATS
@@ -56,7 +57,7 @@ class Uploading(ABC):
         delimiter: str | None = None,
         quoting: Literal["double", "none"] | None = None,
         encoding: str | None = None,
-        content: Content | Literal["corpus"] | None = None,
+        content: Content | Literal["corpus"] | Laid | None = None,
         time: str | None = None,
         series: str | None = None,
         timezone: str | None = None,
@@ -66,7 +67,7 @@ class Uploading(ABC):
         column: str | None = None,
         wrong_answers: Wrong | None = None,
     ) -> DataSetInfo:
-        """Stores images, texts, a table, questions, a corpus or a checkpoint under a name.
+        """Stores images, texts, a table, questions, a corpus, pairs or a checkpoint under a name.
 
         Jobs submitted keep the old content.
 
@@ -76,16 +77,19 @@ class Uploading(ABC):
                 `labels`; a file of texts (`.csv`, `.tsv`, `.jsonl`, `.parquet`), of a table with time, or of
                 questions on documents (these, or SQuAD's `.json`); or a folder with a checkpoint, as
                 `save_pretrained` writes it. For a corpus a file of running text, a folder of such files
-                (`.txt`, `.md`, `.rst`), or a file of rows.
-            size: (height, width) in pixels to which every image is resized; needed where sizes differ.
+                (`.txt`, `.md`, `.rst`), or a file of rows. For pairs a folder with the folders `source` and
+                `target` (or `A` and `B`), whose files have the same names, or an `.npz` with both arrays.
+            size: (height, width) in pixels to which every image is resized; needed where sizes differ; of
+                pairs that of one of the two.
             range: the values of pixels that become black and white; needed where they do not tell it
                 themselves.
             pages: which pictures of a file with several are images; needed for files of pages.
             delimiter: of a file of texts, one character or `tab`, where it is not to be found out.
             quoting: whether its quotation marks enclose fields (`double`) or are part of texts (`none`).
             encoding: such as `cp1252`; UTF-8 and UTF-16 are found out.
-            content: `texts`, `table` or `questions`; needed where a file may be any of them; or `corpus`,
-                of running text.
+            content: `texts`, `table` or `questions`; needed where a file may be any of them; `corpus`, of
+                running text; `pairs` of images; or `side-by-side`, images with the source of a pair on the
+                left and its target on the right.
             time: the column of times of a table, where it has no usual name.
             series: the column that tells the series of a table apart.
             timezone: such as `Europe/Berlin`: where the clock is that showed the times.
@@ -113,6 +117,10 @@ class Uploading(ABC):
             if reading != Reading():
                 raise BadInput("time, series, timezone, regularise and time format are of tables")
             return self._upload_corpus(name, path, Dividing(documents, column), writing)
+        if content == "pairs" or content == "side-by-side":
+            if reading != Reading() or writing != Writing() or documents or column or wrong_answers:
+                raise BadInput("pairs are of images: size, range and pages are all that can be said of them")
+            return self._upload_pairs(name, path, content, Taking(size, range, pages))
         if documents is not None or column is not None:
             raise BadInput("documents and column are of a text corpus: upload it as one (--as corpus)")
         if path.suffix.lower() in (*FORMATS, *QUESTION_FORMATS) and path.is_file():
@@ -162,6 +170,11 @@ class Uploading(ABC):
     def _upload_corpus(self, name: str, path: Path, dividing: Dividing, writing: Writing) -> DataSetInfo:
         with TemporaryDirectory(prefix="triptych-") as folder:
             take_corpus(path, Path(folder), dividing, writing)
+            return self.publish_files(name, Path(folder))
+
+    def _upload_pairs(self, name: str, path: Path, laid: Laid, taking: Taking) -> DataSetInfo:
+        with TemporaryDirectory(prefix="triptych-") as folder:
+            take_pairs(path, laid, taking).write(Path(folder))
             return self.publish_files(name, Path(folder))
 
     def _upload_texts(self, name: str, path: Path, writing: Writing) -> DataSetInfo:

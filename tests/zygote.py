@@ -4,14 +4,17 @@ TensorFlow takes seconds to import, and does not survive a fork once it was used
 attempt is a process of its own that is really killed, and knows nothing of the attempts before it.
 """
 
+import gc
 import json
 import os
 import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +22,8 @@ from jobs import catalog
 from jobs.verification.kills import Assignment
 
 ROOT = Path(__file__).parent.parent
+#: What attempts import later than the module of their action, and would each import anew.
+_AHEAD = ("matplotlib.backends.backend_agg", "transformers.models.auto.tokenization_auto")
 
 
 class Zygote:
@@ -59,18 +64,29 @@ class Zygote:
         return int(self._process.stdout.readline())
 
 
+def kept_by_xla(folder: Path) -> dict[str, str]:
+    """The environment in which processes keep compiled code in a folder, for those that compile the same."""
+    return {"TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={folder}"}
+
+
 def main() -> None:
     """Forks for each line of the input, and answers with the exit code of the child."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     import_module(sys.argv[1])
+    catalog.kinds()
+    for name in _AHEAD:
+        with suppress(ImportError):
+            import_module(name)
     for line in sys.stdin:
         fields, log = json.loads(line)
         assignment = Assignment(**fields)
         catalog.action(assignment.spec["kind"])
         _expect_unused()
+        gc.freeze()  # a collector that looks through what is imported copies its pages
         child = os.fork()
         if child == 0:
+            _name_functions_by_their_order()
             _attempt(assignment, log)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
     os._exit(0)  # TensorFlow's own tidying up takes long
@@ -81,6 +97,14 @@ def _expect_unused() -> None:
         from tensorflow.python.eager import context
 
         assert context._context is None, "an import has made TensorFlow compute: no process may be forked now"
+
+
+def _name_functions_by_their_order() -> None:
+    """What XLA has compiled is found by the names of functions, which otherwise count each number made."""
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import ops
+
+        ops.uid = count(1 << 40).__next__  # beyond all numbers that are counted elsewhere
 
 
 def _attempt(assignment: Assignment, log: str) -> None:

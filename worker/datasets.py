@@ -42,10 +42,10 @@ class DataSetCache:
         Raises:
             BadInput: there is no such data set, or it cannot be loaded here.
         """
-        if (digest := pins.get(name)) is not None:
-            return self._stored(name, digest)
         try:
-            return self._stored(name, self._sets.get(name).digest)
+            digest = pins.get(name) or self._sets.get(name).digest
+            # The names apart: sets of other names may have the same content, and one copy here.
+            return self._stored(name, digest).called(self._sets.names_of(name, digest))
         except UnknownDataSet as unknown:
             if name not in named.DATA_SETS:
                 raise BadInput(str(unknown)) from None

@@ -5,6 +5,7 @@ from typing import Any
 
 from jobs.datasets.corpora.named import CORPORA
 from jobs.datasets.images.named import DATA_SETS
+from jobs.datasets.pairs.named import PAIR_SETS
 from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.datasets.tables.named import TABLES
 from jobs.datasets.texts.sets import TEXT_SETS
@@ -17,6 +18,7 @@ WORDS = {
     "table": "a table with time",
     "questions": "a set of questions",
     "corpus": "a text corpus",
+    "pairs": "a set of pairs",
     "pretrained": "a pretrained checkpoint",
 }
 
@@ -28,6 +30,7 @@ def content_of(name: str) -> str | None:
         "texts": TEXT_SETS,
         "table": TABLES,
         "corpus": CORPORA,
+        "pairs": PAIR_SETS,
         "questions": QUESTION_SETS,
     }
     for content, named in sets.items():

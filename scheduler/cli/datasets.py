@@ -26,6 +26,8 @@ class Content(StrEnum):
     TABLE = "table"
     QUESTIONS = "questions"
     CORPUS = "corpus"
+    PAIRS = "pairs"
+    SIDE_BY_SIDE = "side-by-side"
 
 
 class WrongAnswers(StrEnum):
@@ -83,7 +85,7 @@ def upload(
             help="A folder of images (sub-folders are classes) or an .npz; a file of texts (.csv, .tsv, "
             ".jsonl, .parquet), of a table with time, or of questions on documents (these, or SQuAD's "
             ".json); a folder with a checkpoint; or, with --as corpus, running text: a file, a folder of "
-            "files, or a file of rows."
+            "files, or a file of rows; with --as pairs a folder with the folders source and target."
         ),
     ],
     size: Annotated[
@@ -107,7 +109,10 @@ def upload(
     ] = None,
     as_: Annotated[
         Content | None,
-        typer.Option("--as", help="What it holds: texts or table where a file may be either; corpus."),
+        typer.Option(
+            "--as",
+            help="What it holds: texts or table where a file may be either; corpus; pairs, or side-by-side.",
+        ),
     ] = None,
     time: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of times, which makes it a table.")
@@ -140,7 +145,7 @@ def upload(
         typer.Option(help="Refuse a file with a wrong answer, or skip and count such questions."),
     ] = None,
 ) -> None:
-    """Store images, texts, a table, questions, a corpus or a checkpoint under a name.
+    """Store images, texts, a table, questions, a corpus, pairs or a checkpoint under a name.
 
     Jobs submitted keep the old content.
     """
@@ -172,6 +177,7 @@ def upload(
         "table": f"with {_of(info)}",
         "questions": f"on {info.documents:,} documents",
         "corpus": "of running text",
+        "pairs": f"of images of {'×'.join(map(str, info.shape[:2]))}",
         "pretrained": "of a checkpoint",
     }
     say(f"{info.name}: {_holds(info)} {about[info.content]}, {info.digest[:12]}")
@@ -196,7 +202,9 @@ def delete(
 
 
 def _holds(info: "DataSetInfo") -> str:
-    units = {"images": "images", "corpus": "documents", "questions": "questions", "pretrained": "files"}
+    units = {"images": "images", "corpus": "documents", "questions": "questions", "pretrained": "files"} | {
+        "pairs": "pairs"
+    }
     unit = units.get(info.content, "rows")
     return f"{info.count} {unit}" + (f" of {info.series} series" if info.series > 1 else "")
 

@@ -18,6 +18,7 @@ from jobs.errors import BadInput, Diverged, InvalidSpec, Stopped
 from jobs.gan.layers.adam import FusedAdam
 from jobs.gan.layers.objectives import OBJECTIVES
 from jobs.gan.style import watching
+from jobs.gan.style.data import sets_of
 from jobs.gan.style.judging import Judge, Look
 from jobs.gan.style.methods.building import build
 from jobs.gan.style.methods.crops import cropped
@@ -25,8 +26,9 @@ from jobs.gan.style.methods.game import PLACES, StyleGame
 from jobs.gan.style.methods.losses import difference, patch_nce
 from jobs.gan.style.methods.pool import ImagePool
 from jobs.gan.style.networks import layers
-from jobs.gan.style.networks.generator import Size, build_generator
+from jobs.gan.style.networks.generator import build_generator
 from jobs.gan.style.networks.projection import draw_places
+from jobs.gan.style.networks.size import Size
 from jobs.gan.style.painting import paint, painter
 from jobs.gan.style.recipes import recipe_for
 from jobs.gan.style.spec import TrainStyle
@@ -281,6 +283,22 @@ def test_grey_pictures_beside_coloured_ones_are_taken_as_three_equal_colours(tmp
 
 
 @pytest.mark.parametrize(
+    ("size", "crop"), [((200, 3_000), 200), ((3_000, 200), 200), ((200, 64), 64), ((300, 3_000), 256)]
+)
+def test_squares_are_as_large_as_the_pictures_of_both_sets_allow(
+    size: tuple[int, int], crop: int, tmp_path: Path
+) -> None:
+    light = np.zeros((2, 260, 256, 3), np.uint8)
+    data = write(tmp_path, dark=np.ones((2, *size, 3), np.uint8), light=light)
+    with LocalContext(tmp_path / "job", data) as context:
+        sets = sets_of(SPEC, context)
+    assert (sets.crop, sets.remark) == (crop, "")
+    for images in (sets.source, sets.target):
+        cut = cropped(tf.constant(images.images), crop, seed(), flip=False)
+        assert tuple(cut.shape) == (2, crop, crop, 3)
+
+
+@pytest.mark.parametrize(
     ("dark", "light", "said"),
     [
         ((1, 8, 8, 1), (5, 8, 8, 1), "'dark' in 'source' has one picture"),
@@ -355,8 +373,6 @@ def test_after_a_collapse_training_can_go_back_and_the_best_epoch_is_kept(
 def test_pictures_that_stay_what_they_were_are_noticed(
     data: dict[str, Path], tmp_path: Path, short_classifiers: None
 ) -> None:
-    from jobs.gan.style.data import sets_of
-
     with LocalContext(tmp_path / "job", data) as context:
         judge = Judge(sets_of(SPEC, context), context, 0)
     assert judge.look(judge.pictures).unchanged

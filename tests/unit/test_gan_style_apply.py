@@ -13,8 +13,9 @@ pytest.importorskip("tensorflow")
 from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Stopped
 from jobs.gan.style import apply, whole
-from jobs.gan.style.evaluate import colours_shifted
+from jobs.gan.style.naming import file_names
 from jobs.gan.style.painting import fitted
+from jobs.gan.style.partners import colours_shifted
 from jobs.gan.style.spec import ApplyStyle, EvaluateStyle, TrainStyle
 from jobs.local import LocalContext, run_locally
 
@@ -76,6 +77,32 @@ def test_a_picture_comes_out_the_same_alone_and_among_others_stopped_or_not(
     alone = given(home, "alone", images[3:4])
     run_locally(ApplyStyle(model="style", dataset="alone"), home / "one", alone)
     assert files(home / "one")["0000.png"] == files(home / "five-at-once")["0003.png"]
+
+
+def test_pictures_have_the_names_of_their_files_and_alpha_lies_over_white(home: Path) -> None:
+    random = np.random.default_rng(6)
+    for name in ("b 1.png", "b_1.png", "in/ä.webp"):
+        path = home / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = random.integers(0, 256, (8, 12, 4), dtype=np.uint8)
+        Image.fromarray(picture if "b 1" in name else picture[..., :3]).save(path)
+    (home / "files/in/ä.webp").rename(home / "files/ä.webp")
+    (home / "files/in").rmdir()
+    data = {"files": home / "files"}
+    result = run_locally(ApplyStyle(model="style", dataset="files"), home / "named", data)
+    assert result.remark == "3 names of files were changed to what is allowed here, or to be different"
+    left = {path.name for path in (home / "named/artifacts/images").iterdir()}
+    assert left == {"b_1.png", "b_1-2.png", "_.png"}
+    assert ImageSet.read(home / "named/artifacts/images.npz").names == ("b 1", "b_1", "ä")
+    assert file_names(("x/a", "X/A", ".b"), 3).names == ("x/a", "X/A-2", "_b")
+    assert file_names((), 2).names == ("0000", "0001")
+
+
+def test_a_long_narrow_picture_is_translated_whole(home: Path) -> None:
+    picture = np.random.default_rng(7).integers(0, 256, (1, 20, 3_000, 3), dtype=np.uint8)
+    run_locally(ApplyStyle(model="style", dataset="long"), home / "long-out", given(home, "long", picture))
+    with Image.open(home / "long-out/artifacts/images/0000.png") as found:
+        assert found.size == (3_000, 20)
 
 
 def test_tiles_of_what_is_drawn_pixel_by_pixel_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from jobs.tokens.ngrams import five_gram_losses, unigram_losses
 from jobs.transformer.decoder import folders, tiny
 from jobs.transformer.decoder.forward import Causal, hidden, logits
 from jobs.transformer.decoder.texts import Texts
+from jobs.transformer.generation import rows as generation_rows
 from jobs.transformer.generation.learner import Learner
 from jobs.transformer.generation.preparing import _pair, prepare
 from jobs.transformer.generation.rows import Rows, Teller
@@ -127,6 +128,31 @@ def test_the_loss_is_the_mean_over_what_is_to_be_told(tmp_path: Path) -> None:
     teller = Teller(decoder.layout, lambda: decoder.weights, tf.float32)
     assert rows.told() == len(expected) == 10
     assert teller.mean(rows) == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_many_logits_in_parts_have_the_loss_and_the_gradients_of_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.write(tmp_path / "tiny")
+    decoder = folders.read(tmp_path / "tiny")
+    values = {name: tf.constant(array) for name, array in decoder.weights.items()}
+    teller = Teller(decoder.layout, lambda: values, tf.float32)
+    tokens = tf.constant(np.random.default_rng(0).integers(0, 257, (3, 9)).astype(np.int32))
+
+    def learnt() -> list[Array]:
+        @tf.function(autograph=False)
+        def step() -> list[tf.Tensor]:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(values)
+                loss = tf.reduce_sum(teller.nats(tokens, tf.constant([1, 4, 8]), tf.constant([9, 6, 8]))[0])
+            return [loss, *map(tf.convert_to_tensor, tape.gradient(loss, list(values.values())))]
+
+        return [np.asarray(each) for each in step()]
+
+    whole = learnt()
+    monkeypatch.setattr(generation_rows, "MOST_LOGITS", 257 * 5)  # 24 tokens in five parts
+    for all_at_once, in_parts in zip(whole, learnt(), strict=True):
+        np.testing.assert_allclose(in_parts, all_at_once, atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("length", [2, 9, 17, 18, 33, 40])

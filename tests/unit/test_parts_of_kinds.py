@@ -34,7 +34,7 @@ from jobs.local import run_locally
 from jobs.verification.kills import DIARY, Assignment
 from tests.small_models import people, write_models
 from tests.small_windows import SMALL
-from tests.zygote import Zygote
+from tests.zygote import Zygote, kept_by_xla
 
 TEXT = {"max_length": 16, "batch_size": 4, "precision": "float32"}
 ANSWERS = {"model": "answerer", "batch_size": 16, "precision": "float32"}
@@ -94,11 +94,12 @@ def data(home: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def fork() -> Iterator[Zygote]:
-    """Starts attempts that import TensorFlow once."""
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Starts attempts that import TensorFlow once, and compile once what all of them compile."""
     if sys.platform == "darwin":
         pytest.skip("Apple's own libraries do not survive a fork")
-    with Zygote("1", runs="tests.killed") as zygote:
+    kept = kept_by_xla(tmp_path_factory.mktemp("xla"))
+    with Zygote("1", kept, runs="tests.killed") as zygote:
         yield zygote
 
 

@@ -18,7 +18,7 @@ from jobs.spec import JobSpec
 from jobs.verification.kills import Moment
 from jobs.verification.verify import AttemptFailed, Start, plan, spawn, trains, verify_resume
 from scheduler.cli import app
-from tests.zygote import Zygote
+from tests.zygote import Zygote, kept_by_xla
 
 pytest.importorskip("safetensors")
 
@@ -35,12 +35,16 @@ TRAINING = [kind for kind, spec in catalog.kinds().items() if trains(spec)]
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[tuple[Start, Start]]:
-    """Two ways to start attempts that import TensorFlow once each, and hash text differently."""
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Start, Start]]:
+    """Two ways to start attempts that import TensorFlow once each, and hash text differently.
+
+    Each keeps what XLA has compiled, for its own attempts: what is compared was never compiled in common.
+    """
     if not hasattr(os, "fork") or sys.platform == "darwin":  # Apple's own libraries do not survive it
         yield spawn, spawn
         return
-    with Zygote("1") as first, Zygote("2") as second:
+    kept = [kept_by_xla(tmp_path_factory.mktemp("xla")) for _ in range(2)]
+    with Zygote("1", kept[0]) as first, Zygote("2", kept[1]) as second:
         yield first, second
 
 

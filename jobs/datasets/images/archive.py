@@ -93,7 +93,8 @@ def read(path: Path, values: Range | None = None) -> ImageSet:
 
     Images are (count, height, width) or (count, height, width, 1 or 3): whole numbers from 0 to 255, 16-bit
     numbers, booleans, or floats from 0 to 1, -1 to 1 or 0 to 255; they need not fit into memory. Labels are
-    (count,) or (count, 1), whole numbers or names; an array `class_names` gives the numbers their names.
+    (count,) or (count, 1), whole numbers or names; an array `class_names` gives the numbers their names, and
+    an array `names`, texts (count,), the images theirs.
     Nothing pickled is read.
 
     Args:
@@ -108,18 +109,33 @@ def read(path: Path, values: Range | None = None) -> ImageSet:
             if images_name not in file.files:
                 continue
             images, notes = _images(Member(file, images_name), f"{path}: {images_name!r}", values)
-            if unused := sorted(set(file.files) - {images_name, labels_name, "class_names"}):
+            called = _called(file["names"], len(images)) if "names" in file.files else ()
+            known = {images_name, labels_name, "class_names", *(["names"] if called else [])}
+            if unused := sorted(set(file.files) - known):
                 notes.append(f"not used: {len(unused)} other arrays ({first(unused)})")
             if labels_name not in file.files:
-                return ImageSet(images, notes=tuple(notes))
+                return ImageSet(images, notes=tuple(notes), names=called)
             where = f"{path}: {labels_name!r}"
             class_names = file["class_names"] if "class_names" in file.files else None
             labels, names = _labels(file[labels_name], class_names, len(images), where)
-            return ImageSet(images, labels, tuple(map(encodable, names)), tuple(notes))
+            return ImageSet(images, labels, tuple(map(encodable, names)), tuple(notes), called)
         raise BadInput(
             f"{path} has no array 'images', 'x' or 'x_train', only "
             f"{', '.join(sorted(file.files)) or 'nothing'}; save your images under one of these names"
         )
+
+
+def read_array(path: Path, name: str, values: Range | None = None) -> ImageSet:
+    """Images without labels from the array of that name in an `.npz`; the rest is as `read` says.
+
+    Raises:
+        BadInput: there is no such array, or one of another shape or type.
+    """
+    with _readable(path), np.load(path, allow_pickle=False) as file:
+        if name not in file.files:
+            raise BadInput(f"{path} has no array {name!r}, only {', '.join(sorted(file.files)) or 'nothing'}")
+        images, notes = _images(Member(file, name), f"{path}: {name!r}", values)
+        return ImageSet(images, notes=tuple(notes))
 
 
 @contextmanager
@@ -169,6 +185,16 @@ def _as_bytes(member: Member, shape: tuple[int, ...], wanted: Range) -> Array:
         done += len(rows)
         let_go(images)
     return images
+
+
+def _called(names: Array, count: int) -> tuple[str, ...]:
+    """Names of images, as texts or as `ImageSet.write` has written them; none if they are anything else."""
+    found: tuple[str, ...] = ()
+    if names.dtype == np.uint8 and names.ndim == 1:
+        found = tuple(names.tobytes().decode(errors="replace").split("\0"))
+    elif names.dtype.kind == "U" and names.ndim == 1:
+        found = tuple(encodable(str(name)) for name in names)
+    return found if len(found) == count else ()
 
 
 def _labels(

@@ -1,6 +1,7 @@
 """A folder of image files as an `ImageSet`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,28 @@ def read(
     if not files:
         said = "".join(f"; {note}" for note in found.notes())
         raise BadInput(f"{path} has no image; put files such as .png or .jpg into it{said}")
+    images, counts = _stacked(path, files, size, values, pages)
+    names, labels = _classes(found.by_class, {} if found.direct else counts)
+    notes = (*_of_classes(names, labels), *images.notes, *found.notes(), *_of_names(classes, names))
+    return replace(images, labels=labels, class_names=names, notes=notes)
+
+
+def stacked(
+    path: Path, files: list[Path], size: tuple[int, int] | None, values: Range | None, pages: Pages | None
+) -> ImageSet:
+    """Files below a folder as images without labels, in this order; the arguments are those of `read`.
+
+    Raises:
+        BadInput: one cannot be read, two sizes, values of which none says how bright they are, or a file of
+            several pages without `pages`.
+    """
+    return _stacked(path, files, size, values, pages)[0]
+
+
+def _stacked(
+    path: Path, files: list[Path], size: tuple[int, int] | None, values: Range | None, pages: Pages | None
+) -> tuple[ImageSet, dict[Path, int]]:
+    """The images, and how many each file has."""
     reader = Reader(MOST_PIXELS, size, pages)
     with Stack() as stack:
         counts = _fill(stack, files, reader)
@@ -64,9 +87,17 @@ def read(
             # Only now is it known what the values mean, and pictures may have been resized already.
             counts = _fill(stack, files, Reader(MOST_PIXELS, size, pages, ranges))
         images = stack.images()
-    names, labels = _classes(found.by_class, {} if found.direct else counts)
-    notes = (*_of_classes(names, labels), *reader.extremes.notes(ranges), *_of_pages(reader), *found.notes())
-    return ImageSet(images, labels, names, (*notes, *_of_names(classes, names)))
+    notes = (*reader.extremes.notes(ranges), *_of_pages(reader))
+    return ImageSet(images, notes=notes, names=_names(path, counts)), counts
+
+
+def _names(path: Path, counts: dict[Path, int]) -> tuple[str, ...]:
+    """Of all pictures: their file's path in the folder without its suffix, and a number if it has several."""
+    names = []
+    for file, count in counts.items():
+        name = encodable(file.relative_to(path).with_suffix("").as_posix())
+        names += [name] if count == 1 else [f"{name}-{number:04d}" for number in range(count)]
+    return tuple(names)
 
 
 def _fill(stack: Stack, files: list[Path], reader: Reader) -> dict[Path, int]:

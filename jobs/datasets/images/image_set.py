@@ -7,7 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 Array = np.ndarray[Any, Any]
 
-#: The arrays of a set, by name; without labels there is only the first.
+#: The arrays of a set, by name; without labels there is only the first. Names of files are beside them.
 _ARRAYS = ("images", "labels", "class_names")
 
 
@@ -37,6 +37,8 @@ class ImageSet:
         labels: int64 (count,), numbers of the classes, or None.
         class_names: one name a class, in the order of the labels; empty without labels.
         notes: what was left out, guessed or changed when it was packed; no part of the content.
+        names: of the images, as their files had without the suffix; empty where there were no files. No part
+            of the digest.
 
     Raises:
         BadInput: the arrays do not have these types and shapes.
@@ -46,9 +48,14 @@ class ImageSet:
     labels: Array | None = None
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
+        if self.names and len(self.names) != len(images):
+            raise BadInput(
+                f"there are {len(self.names)} names of {len(images)} images; each needs one, or none"
+            )
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
             raise BadInput(
                 "images must be uint8 (count, height, width, channels) with 1 or 3 channels, "
@@ -87,10 +94,16 @@ class ImageSet:
                 digest.update(_bytes_of(block))
         return digest.hexdigest()
 
+    def called(self, names: tuple[str, ...]) -> "ImageSet":
+        """The same images with these names of their files."""
+        found = replace(self, names=names)
+        found.__dict__["digest"] = self.digest  # known by now, and does not cover the names
+        return found
+
     def write(self, path: Path) -> None:
         """Writes the set as `.npz`; equal sets make equal files, byte for byte."""
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            for name, array in self._arrays():
+            for name, array in [*self._arrays(), *self._beside()]:
                 member = zipfile.ZipInfo(f"{name}.npy", EPOCH)
                 member.compress_type = zipfile.ZIP_DEFLATED
                 member.external_attr = 0o600 << 16
@@ -147,14 +160,21 @@ class ImageSet:
 
     @classmethod
     def _of(cls, arrays: dict[str, Array]) -> "ImageSet":
-        names = tuple(str(name) for name in arrays.get("class_names", ()))
-        return cls(arrays["images"], arrays.get("labels"), names)
+        classes = tuple(str(name) for name in arrays.get("class_names", ()))
+        names = arrays["names"].tobytes().decode().split("\0") if "names" in arrays else ()
+        return cls(arrays["images"], arrays.get("labels"), classes, names=tuple(names))
 
     def _arrays(self) -> list[tuple[str, Array]]:
         arrays = [("images", self.images)]
         if self.labels is not None:
             arrays += [("labels", self.labels), ("class_names", np.array(self.class_names, dtype=np.str_))]
         return arrays
+
+    def _beside(self) -> list[tuple[str, Array]]:
+        if not self.names:
+            return []
+        # As bytes: NumPy's texts take as much for each name as for the longest, four times over.
+        return [("names", np.frombuffer("\0".join(self.names).encode(), np.uint8))]
 
 
 @contextmanager

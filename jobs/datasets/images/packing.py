@@ -34,7 +34,7 @@ def pack(
     Raises:
         BadInput: nothing to read, or something unreadable; the text names the file and the remedy.
     """
-    values = _checked_range(range)
+    values = checked_range(range)
     if pages not in (None, "first", "all"):
         raise BadInput(f"pages is 'first' or 'all', received {pages!r}")
     if size is not None and (len(size) != 2 or min(size) < 1):
@@ -46,10 +46,15 @@ def pack(
     if path.suffix.lower() != ".npz":
         raise BadInput(f"{path} is neither a folder nor an .npz file; put your images into a folder")
     images = archive.read(path, values)
-    return images if size is None or images.shape[:2] == tuple(size) else _resized(images, size)
+    return images if size is None else resized(images, size)
 
 
-def _checked_range(given: tuple[float, float] | None) -> Range | None:
+def checked_range(given: tuple[float, float] | None) -> Range | None:
+    """What a person says of the values that become black and white.
+
+    Raises:
+        BadInput: it is no range.
+    """
     if given is None:
         return None
     if len(given) != 2 or not all(map(math.isfinite, given)) or given[0] >= given[1]:
@@ -57,12 +62,15 @@ def _checked_range(given: tuple[float, float] | None) -> Range | None:
     return Range(*given)
 
 
-def _resized(images: ImageSet, size: Size) -> ImageSet:
+def resized(images: ImageSet, size: Size) -> ImageSet:
+    """All images at another size."""
+    if images.shape[:2] == tuple(size):
+        return images
     height, width = size
-    resized = on_disk((len(images), height, width, images.shape[2]))
+    smaller = on_disk((len(images), height, width, images.shape[2]))
     grey = images.shape[2] == 1
     for number, image in enumerate(images.images):
         picture = Image.fromarray(image[:, :, 0] if grey else image)
-        smaller = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
-        resized[number] = smaller.reshape(height, width, -1)
-    return replace(images, images=resized)
+        scaled = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+        smaller[number] = scaled.reshape(height, width, -1)
+    return replace(images, images=smaller)

@@ -8,6 +8,7 @@ from jobs.context import JobContext, Progress
 from jobs.datasets.images.image_set import Array, ImageSet
 from jobs.dividing.parts import Cuts, Part, PartResult, Piece
 from jobs.errors import Stopped
+from jobs.gan.style.naming import file_names
 from jobs.gan.style.painting import fitted
 from jobs.gan.style.trained import Trained, load
 from jobs.gan.style.uses import ApplyStyle, TranslatedPictures
@@ -23,7 +24,9 @@ SHOWN, PAIRS = 64, 4
 
 
 def run(spec: ApplyStyle, context: JobContext) -> TranslatedPictures:
-    """Saves `images/0000.png` and so on, `images.npz`, and `grid.png`: before and after, side by side.
+    """Saves each picture under `images/`, `images.npz`, and `grid.png`: before and after, side by side.
+
+    A picture has the name of its file, where the data set was made of files, else its number, `0000.png`.
 
     It goes on after the blocks of pictures that an earlier attempt has saved.
 
@@ -71,11 +74,12 @@ def _block(context: JobContext, model: Trained, data: ImageSet, first: int, end:
         if (reason := context.should_stop()) is not None:
             raise Stopped(f"stopped at picture {first} of {len(data)}: {reason}")
         given = fitted(data.images[first : min(first + BLOCK, end)], model.channels)
-        images = np.stack([translated(model.draw, picture) for picture in given])
+        images = np.stack([translated(model.draw, picture, model.size) for picture in given])
         np.save(context.folder / _shard(first), images)
         context.save_shard(_shard(first), context.folder / _shard(first))
+    names = file_names(data.names, len(data)).names
     for number, image in enumerate(images, first):
-        context.save_artifact(f"images/{number:04d}.png", png(image))
+        context.save_artifact(f"images/{names[number]}.png", png(image))
     done = first + len(images)
     context.report(Progress(done, end, f"picture {done}/{end}"))
     return images
@@ -92,12 +96,16 @@ def _whole(
     shown = np.stack([before, images[:SHOWN]], axis=1).reshape(-1, *images.shape[1:])
     context.save_artifact("grid.png", grid(shown, columns=2 * PAIRS))
     path = context.folder / "images.npz"
-    ImageSet(images, data.labels, data.class_names).write(path)
+    ImageSet(images, data.labels, data.class_names, names=data.names).write(path)
     context.save_artifact("images.npz", path)
     count, height, width, channels = images.shape
     had = data.shape[2]
-    remark = ""
+    remarks = []
     if had != channels:
         taken = "grey ones were taken as three equal colours" if had < channels else "colours became grey"
-        remark = f"the pictures have {had} channels and the model draws {channels}: {taken}"
-    return TranslatedPictures(count=count, height=height, width=width, channels=channels, remark=remark)
+        remarks.append(f"the pictures have {had} channels and the model draws {channels}: {taken}")
+    if changed := file_names(data.names, count).changed:
+        remarks.append(f"{changed} names of files were changed to what is allowed here, or to be different")
+    return TranslatedPictures(
+        count=count, height=height, width=width, channels=channels, remark="; ".join(remarks)
+    )

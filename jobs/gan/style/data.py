@@ -1,24 +1,29 @@
 """The two sets of a training: what is learnt from, and squares of them to look at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from jobs.context import JobContext
 from jobs.datasets.images.image_set import Array, ImageSet
+from jobs.datasets.pairs.loading import pairs_of
 from jobs.errors import BadInput
-from jobs.gan.style.networks.generator import MULTIPLE, SMALLEST_SIDE
+from jobs.gan.style.networks.size import HALVINGS, SMALLEST_SIDE
 from jobs.gan.style.painting import fitted
-from jobs.gan.style.recipes import LARGEST_CROP
+from jobs.gan.style.recipes import LARGEST_CROP, recipe_for
 from jobs.gan.style.spec import TrainStyle
 from jobs.training.rows import Selection
 
 #: Classes mean something in a square of a picture that is at least so much of its sides.
 WHOLE = 0.9
-#: Squares that a set of them has at most.
-MOST_SQUARES = 10_000
+#: Squares that a set of them has at most, and pairs that are held out of a training.
+MOST_SQUARES, MOST_HELD_OUT = 10_000, 500
+#: What sides of crops are multiples of.
+MULTIPLE = 2**HALVINGS
+#: Of no pictures.
+NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Sets:
         crop: side of the squares that a step sees.
         channels: of all pictures: 3 if one of the sets has colours.
         remark: what was changed so that they fit together.
+        paired: whether the pictures of one number belong together.
+        held_out: numbers of the pairs that are not learnt from, sorted.
     """
 
     source: ImageSet
@@ -38,6 +45,18 @@ class Sets:
     crop: int
     channels: int
     remark: str
+    paired: bool = False
+    held_out: Array = field(default_factory=lambda: NONE)
+
+    @property
+    def learnt(self) -> Array:
+        """Numbers of the pairs that are learnt from, sorted."""
+        return np.setdiff1d(np.arange(len(self.source)), self.held_out)
+
+    @property
+    def looked_at(self) -> Array:
+        """Numbers of the source pictures that are translated while it trains: those held out, if any are."""
+        return self.held_out if len(self.held_out) else np.arange(len(self.source))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,7 +64,15 @@ class Sets:
         return self.crop, self.crop, self.channels
 
     def rows(self, seed: int) -> Mapping[str, Selection]:
-        """Both sets at equal length, in an order of their own each; the smaller one comes again."""
+        """Both sets at equal length, in an order of their own each; the smaller one comes again.
+
+        Pairs stay together.
+        """
+        if self.paired:
+            return {
+                name: Selection(images.images, self.learnt)
+                for name, images in (("source", self.source), ("target", self.target))
+            }
         count = max(len(self.source), len(self.target))
         return {
             name: Selection(images.images, _repeated(len(images), count, [seed, number]))
@@ -59,35 +86,62 @@ def sets_of(spec: TrainStyle, context: JobContext) -> Sets:
     Raises:
         BadInput: a set has one picture, or pictures that are smaller than a crop, or both hold the same.
     """
-    sets = {name: context.image_set(getattr(spec, name)) for name in ("source", "target")}
-    source, target = sets.values()
-    if source.digest == target.digest:
-        raise BadInput(
-            f"the data sets {spec.source!r} and {spec.target!r} hold the same pictures: there is no style to "
-            "learn"
-        )
-    for field, images in sets.items():
+    if spec.pairs is not None:
+        return _pairs(spec, context, spec.pairs)
+    names = {"source": str(spec.source), "target": str(spec.target)}
+    source, target = (context.image_set(name) for name in names.values())
+    _check_different(source, target, f"the data sets {spec.source!r} and {spec.target!r} hold")
+    for field_name, images in (("source", source), ("target", target)):
         if len(images) < 2:
             raise BadInput(
-                f"the data set {getattr(spec, field)!r} in {field!r} has one picture; a style is learnt from "
-                "at least 2, better from some hundred"
+                f"the data set {names[field_name]!r} in {field_name!r} has one picture; a style is learnt "
+                "from at least 2, better from some hundred"
             )
-    shortest = min(min(images.shape[:2]) for images in sets.values())
+    said = f"of {spec.source!r} are {_size(source)} and those of {spec.target!r} {_size(target)}"
+    return Sets(source, target, _crop(spec, source, target, said), *_channels(source, target))
+
+
+def _pairs(spec: TrainStyle, context: JobContext, name: str) -> Sets:
+    pairs = pairs_of(name, context)
+    if len(pairs) < 2:
+        raise BadInput(f"the pairs {name!r} are one alone; learning takes at least 2, better some hundred")
+    _check_different(pairs.source, pairs.target, f"both sides of the pairs {name!r} are")
+    crop = _crop(spec, pairs.source, pairs.target, f"of the pairs {name!r} are {_size(pairs.source)}")
+    found = Sets(pairs.source, pairs.target, crop, *_channels(pairs.source, pairs.target), paired=True)
+    return replace(found, held_out=held_out(len(pairs), recipe_for(spec, crop).validation, spec.seed))
+
+
+def held_out(count: int, share: float, seed: int) -> Array:
+    """Numbers of the pairs that a training does not learn from, sorted, int64; at least 2 stay."""
+    random = np.random.Generator(np.random.Philox([seed, 11]))
+    most = max(0, min(int(count * share), MOST_HELD_OUT, count - 2))
+    return np.sort(random.permutation(count)[:most])
+
+
+def _check_different(source: ImageSet, target: ImageSet, said: str) -> None:
+    if source.images.shape == target.images.shape and np.array_equal(source.images, target.images):
+        raise BadInput(f"{said} the same pictures: there is no style to learn")
+
+
+def _crop(spec: TrainStyle, source: ImageSet, target: ImageSet, said: str) -> int:
+    shortest = min(*source.shape[:2], *target.shape[:2])
     crop = spec.crop or min(shortest, LARGEST_CROP) // MULTIPLE * MULTIPLE
     if shortest < max(crop, SMALLEST_SIDE):
         raise BadInput(
-            f"the pictures of {spec.source!r} are {_size(source)} and those of {spec.target!r} "
-            f"{_size(target)}, and what is learnt from are squares of {max(crop, SMALLEST_SIDE)} pixels; "
+            f"the pictures {said}, and what is learnt from are squares of {max(crop, SMALLEST_SIDE)} pixels; "
             "upload them larger" + (", or ask for a smaller 'crop'" if crop > SMALLEST_SIDE else "")
         )
-    channels = max(source.shape[2], target.shape[2])
-    grey = [name for name, images in sets.items() if images.shape[2] < channels]
-    remark = (
-        f"the {grey[0]} pictures are grey and were taken as three equal colours, as the others have colours"
-        if grey
-        else ""
+    return crop
+
+
+def _channels(source: ImageSet, target: ImageSet) -> tuple[int, str]:
+    """Of both, and what is to be said of it."""
+    if source.shape[2] == target.shape[2]:
+        return source.shape[2], ""
+    grey = "source" if source.shape[2] < target.shape[2] else "target"
+    return 3, (
+        f"the {grey} pictures are grey and were taken as three equal colours, as the others have colours"
     )
-    return Sets(source, target, crop, channels, remark)
 
 
 def squares(

@@ -7,59 +7,63 @@ from typing import Any
 import numpy as np
 
 from jobs.context import JobContext, Progress
-from jobs.datasets.images.image_set import Array, ImageSet
-from jobs.errors import BadInput, Stopped
+from jobs.datasets.images.image_set import Array
+from jobs.errors import Stopped
 from jobs.gan.measures.features import FeatureNetwork, feature_network
 from jobs.gan.measures.judge import halves
-from jobs.gan.measures.memorisation import memorisation
+from jobs.gan.measures.memorisation import Memorisation, memorisation
 from jobs.gan.measures.metrics import frechet_distance, kernel_distance
 from jobs.gan.measures.similarity import edges_in_common, structural_similarity
-from jobs.gan.style.data import as_squares, shows_all, squares
-from jobs.gan.style.judging import FEWEST_SOURCE, FEWEST_TARGET
+from jobs.gan.style.comparing import Compared, compared
+from jobs.gan.style.data import MOST_SQUARES, as_squares, shows_all, squares
 from jobs.gan.style.painting import fitted
+from jobs.gan.style.partners import colours_shifted, scores
 from jobs.gan.style.trained import Trained, load
 from jobs.gan.style.uses import EvaluateStyle, StyleEvaluation
 from jobs.gan.style.whole import translated
 from jobs.pictures import grid
 
-#: Pictures in the overview.
-SHOWN = 10
+#: Pictures in the overview; fewer of a target set tell nothing of copies.
+SHOWN, FEWEST_OF_COPIES = 10, 6
+NO_CLASSES = (
+    "the two sets do not have the same classes: whether contents are still read alike was not measured"
+)
 
 log = logging.getLogger(__name__)
 
 
 def run(spec: EvaluateStyle, context: JobContext) -> StyleEvaluation:
-    """Saves `evaluation.json`, `neighbours.png`, and `methods.png`: before, shifted colours, translated.
+    """Saves `evaluation.json`, `neighbours.png`, and `methods.png`.
+
+    The latter shows pictures before, with shifted colours, translated, and their true partners if there are
+    any.
 
     Raises:
         BadInput: the model is no training of style, or there are too few pictures, or too small ones.
         Stopped: asked to stop; nothing is worth keeping.
     """
     model = load(spec.model, context)
-    names = spec.source or model.spec.source, spec.target or model.spec.target
-    source, whole_target = (context.image_set(name) for name in names)
-    _check(source, whole_target, model, names)
-    target = as_squares(whole_target, model.crop, model.channels, spec.seed)
+    given = compared(spec, model, context)
+    target = as_squares(given.target, model.crop, model.channels, spec.seed)
     network = feature_network(target, context)
-    count = min(spec.count, len(target) // 2, len(source))
+    count = min(spec.count, len(target) // 2, len(given.rows))
     chosen, others = halves(len(target), count, spec.seed)
-    rows = np.sort(np.random.Generator(np.random.Philox([spec.seed, 9])).permutation(len(source))[:count])
-    outputs = _translated(source, rows, model, context)
+    order = np.random.Generator(np.random.Philox([spec.seed, 9])).permutation(given.rows)
+    rows = np.sort(order[:count])
+    outputs = _translated(given, rows, model, context)
     before, after = (
-        squares(source, rows, model.crop, model.channels, spec.seed, instead=pictures)
+        squares(given.source, rows, model.crop, model.channels, spec.seed, instead=pictures)
         for pictures in (None, outputs)
     )
     shifted = colours_shifted(before, target.images[chosen])
+    partners = None
+    if given.paired:
+        partners = squares(given.target, rows, model.crop, model.channels, spec.seed)
     real = network.see(target.images[chosen]).features
     floor = network.see(target.images[others]).features
-    labels = None
-    if (
-        network.task == "classes"
-        and source.class_names == target.class_names
-        and shows_all(source, model.crop)
-    ):
-        labels = np.asarray(source.labels)[rows]
-    memory = memorisation(after, target.images, spec.seed) if len(target) > 5 else None
+    labels = _labels(given, rows, network, model)
+    memory = _memory(given, rows, after, target.images, model, spec.seed)
+    remarks = (given.remark, NO_CLASSES if labels is None and not given.paired else "")
     evaluation = StyleEvaluation(
         count=count,
         features=network.task,
@@ -73,15 +77,14 @@ def run(spec: EvaluateStyle, context: JobContext) -> StyleEvaluation:
         shifted_structural_similarity=float(structural_similarity(before, shifted).mean()),
         edges_in_common=float(edges_in_common(before, after).mean()),
         shifted_edges_in_common=float(edges_in_common(before, shifted).mean()),
+        partners=None if partners is None else scores(before, shifted, after, partners),
         copied=memory.copied if memory else None,
-        remark=""
-        if labels is not None
-        else "the two sets do not have the same classes: whether contents are still read alike was not "
-        "measured",
+        remark="; ".join(filter(None, remarks)),
     )
     if memory:
         context.save_artifact("neighbours.png", memory.picture)
-    shown = np.concatenate([each[:SHOWN] for each in (before, shifted, after)])
+    sides = [each for each in (before, shifted, after, partners) if each is not None]
+    shown = np.concatenate([each[:SHOWN] for each in sides])
     context.save_artifact("methods.png", grid(shown, columns=min(SHOWN, count)))
     context.save_artifact("evaluation.json", evaluation.model_dump_json(indent=2).encode())
     if evaluation.remark:
@@ -89,17 +92,22 @@ def run(spec: EvaluateStyle, context: JobContext) -> StyleEvaluation:
     return evaluation
 
 
-def colours_shifted(images: Array, target: Array) -> Array:
-    """The simplest method: mean and deviation of each channel over all pictures become the target's.
+def _labels(given: Compared, rows: Array, network: FeatureNetwork, model: Trained) -> Array | None:
+    """The classes that translated pictures should be taken for; None if those of the target are others."""
+    same = network.task == "classes" and given.source.class_names == given.target.class_names
+    if not same or not shows_all(given.source, model.crop):
+        return None
+    return np.asarray(np.asarray(given.source.labels)[rows])
 
-    Reinhard et al. 2001 (https://doi.org/10.1109/38.946629), over sets and in red, green and blue.
-    """
-    exact = images.astype(np.float64)
-    mean, deviation = exact.mean(axis=(0, 1, 2)), exact.std(axis=(0, 1, 2))
-    wanted, spread = target.mean(axis=(0, 1, 2)), target.std(axis=(0, 1, 2))
-    shifted = (exact - mean) * (spread / np.maximum(deviation, 1e-6)) + wanted
-    found: Array = np.clip(np.rint(shifted), 0, 255).astype(np.uint8)
-    return found
+
+def _memory(
+    given: Compared, rows: Array, after: Array, target: Array, model: Trained, seed: int
+) -> Memorisation | None:
+    """Whether translated pictures are copies of target pictures other than their partners."""
+    if given.paired:
+        left = np.setdiff1d(np.arange(len(given.target)), rows)[:MOST_SQUARES]
+        target = squares(given.target, left, model.crop, model.channels, seed)
+    return memorisation(after, target, seed) if len(target) >= FEWEST_OF_COPIES else None
 
 
 def _far(
@@ -116,26 +124,14 @@ def _far(
     }
 
 
-def _check(source: ImageSet, target: ImageSet, model: Trained, names: tuple[str, str]) -> None:
-    for name, images, fewest in zip(names, (source, target), (FEWEST_SOURCE, FEWEST_TARGET), strict=True):
-        if len(images) < fewest:
-            raise BadInput(
-                f"the data set {name!r} has {len(images)} pictures, and measuring needs at least {fewest}"
-            )
-        if min(images.shape[:2]) < model.crop:
-            raise BadInput(
-                f"the pictures of {name!r} are {images.shape[0]} x {images.shape[1]}, and squares of "
-                f"{model.crop} pixels, as job {model.job_id} has learnt from, are compared; give larger ones"
-            )
-
-
-def _translated(source: ImageSet, rows: Array, model: Trained, context: JobContext) -> Array:
+def _translated(given: Compared, rows: Array, model: Trained, context: JobContext) -> Array:
     """Whole pictures, translated, uint8 (rows, height, width, channels)."""
-    found = np.empty((len(rows), *source.shape[:2], model.channels), np.uint8)
+    found = np.empty((len(rows), *given.source.shape[:2], model.channels), np.uint8)
     for number, row in enumerate(rows):
         if number % 50 == 0:
             if (reason := context.should_stop()) is not None:
                 raise Stopped(f"stopped at picture {number} of {len(rows)}: {reason}")
             context.report(Progress(number, len(rows), f"picture {number}/{len(rows)}"))
-        found[number] = translated(model.draw, fitted(source.images[row : row + 1], model.channels)[0])
+        picture = fitted(given.source.images[row : row + 1], model.channels)[0]
+        found[number] = translated(model.draw, picture, model.size)
     return found

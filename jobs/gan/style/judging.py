@@ -60,9 +60,9 @@ class Judge:
     def __init__(self, sets: Sets, context: JobContext, seed: int) -> None:
         target = as_squares(sets.target, sets.crop, sets.channels, seed)
         self._network = feature_network(target, context)
-        count = min(MOST, len(target) // 2, len(sets.source))
+        count = min(MOST, len(target) // 2, len(sets.looked_at))
         chosen, others = halves(len(target), count, seed)
-        order = np.random.Generator(np.random.Philox([seed, 9])).permutation(len(sets.source))
+        order = np.random.Generator(np.random.Philox([seed, 9])).permutation(sets.looked_at)
         self._rows = np.sort(order[:count])
         self.pictures = squares(sets.source, self._rows, sets.crop, sets.channels, seed)
         real = target.images[chosen]

@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from jobs.errors import InvalidSpec
+from jobs.gan.style.networks.size import Network, Size, halvings_of
 
-Method = Literal["cut", "fastcut", "cyclegan"]
+Method = Literal["cut", "fastcut", "cyclegan", "pix2pix"]
 Loss = Literal["least_squares", "hinge"]
 
 #: Sides of the crops from which on networks are as large as those of the papers, and their largest default.
@@ -35,6 +36,10 @@ class Recipe:
         cycle_weight: of what came back.
         identity_weight: of target pictures that are to stay, as a share of `cycle_weight`.
         image_pool: images that the discriminator may see again.
+        network: the generator's kind.
+        game_weight: of the game beside L1; 0 = L1 alone.
+        l1_weight: of the difference from the partner.
+        validation: share of the pairs that is held out, of at most `MOST_HELD_OUT`.
     """
 
     steps: int
@@ -52,6 +57,14 @@ class Recipe:
     cycle_weight: float = 0.0
     identity_weight: float = 0.0
     image_pool: int = 0
+    network: Network = "resnet"
+    game_weight: float = 1.0
+    l1_weight: float = 0.0
+    validation: float = 0.0
+
+    def size(self, crop: int) -> Size:
+        """Of the generator, for such crops."""
+        return Size(self.channels, self.blocks, self.network, halvings_of(self.network, crop))
 
 
 RECIPES: Mapping[Method, Recipe] = {
@@ -60,6 +73,8 @@ RECIPES: Mapping[Method, Recipe] = {
     "fastcut": Recipe(steps=4_000, nce_weight=10.0),
     # Zhu et al. 2017, section 4: lambda 10, half of it for the identity, a pool of 50.
     "cyclegan": Recipe(steps=4_000, cycle_weight=10.0, identity_weight=0.5, image_pool=50),
+    # Isola et al. 2017, section 3.3 and table 1: lambda 100, a U-Net.
+    "pix2pix": Recipe(steps=4_000, network="unet", l1_weight=100.0, validation=0.1),
 }
 
 #: Fields of a spec that only some methods have a use for.
@@ -69,6 +84,11 @@ USES: Mapping[str, tuple[Method, ...]] = {
     "cycle_weight": ("cyclegan",),
     "identity_weight": ("cyclegan",),
     "image_pool": ("cyclegan",),
+    "pairs": ("pix2pix",),
+    "network": ("pix2pix",),
+    "game_weight": ("pix2pix",),
+    "l1_weight": ("pix2pix",),
+    "validation": ("pix2pix",),
 }
 
 
@@ -94,7 +114,9 @@ def check(kind: str, given: Mapping[str, Any]) -> None:
         InvalidSpec: there is one.
     """
     method = given["method"]
-    if given["source"] == given["target"]:
+    if method == "pix2pix":
+        _check_pairs(kind, given)
+    elif given["source"] == given["target"]:
         raise InvalidSpec(
             f"{kind}: fields 'source' and 'target' should be different data sets, received "
             f"{given['source']!r} twice: there would be no style to learn"
@@ -110,3 +132,22 @@ def check(kind: str, given: Mapping[str, Any]) -> None:
                 f"{kind}: field {name!r} belongs to method {' or '.join(methods)}, received it with "
                 f"{method!r}; leave it out, or choose another 'method'"
             )
+
+
+def _check_pairs(kind: str, given: Mapping[str, Any]) -> None:
+    if given["pairs"] is None:
+        raise InvalidSpec(
+            f"{kind}: method pix2pix learns from pairs: give the field 'pairs', such as 'digit-edges', or a "
+            "set that was uploaded with --as pairs"
+        )
+    for name in ("source", "target"):
+        if given[name] is not None:
+            raise InvalidSpec(
+                f"{kind}: method pix2pix learns from 'pairs' and has no use for the field {name!r}, received "
+                f"{given[name]!r}; leave it out"
+            )
+    if given["network"] != "resnet" and given["blocks"] is not None:
+        raise InvalidSpec(
+            f"{kind}: field 'blocks' is of the residual generator, received {given['blocks']} with that of "
+            "pix2pix, a U-Net; leave it out, or give network='resnet'"
+        )

@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from jobs.extending.specs import TrainingSpec
+from jobs.gan.style.networks.size import Network
 from jobs.gan.style.recipes import Loss, Method, check
-from jobs.gan.style.uses import ApplyStyle, EvaluateStyle, StyleEvaluation, TranslatedPictures
-from jobs.names import DataSetName
+from jobs.gan.style.uses import ApplyStyle, EvaluateStyle, PartnerScores, StyleEvaluation, TranslatedPictures
+from jobs.names import DataSetName, PairsName
 from jobs.spec import JobResult
 
 __all__ = [
     "SMALLEST",
     "ApplyStyle",
     "EvaluateStyle",
+    "PartnerScores",
     "StyleEvaluation",
     "StyleTraining",
     "TrainStyle",
@@ -27,6 +29,9 @@ PICTURES, LOOKS = 15, 8
 #: Modules that a runner may import ahead of a job.
 IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
 
+#: Data sets to try it with.
+USUAL = {"source": "mnist-5k", "target": "print"}
+
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -34,7 +39,7 @@ class StyleTraining(JobResult):
     """What a training of style transfer has come to."""
 
     steps: int = Field(description="training steps, each one update of every network")
-    epochs: int = Field(description="passes over the larger of the two sets")
+    epochs: int = Field(description="passes over the larger of the two sets, or over the pairs")
     crop: int = Field(description="side in pixels of what a step sees of each picture")
     channels: int = Field(description="1 = grey, 3 = red, green, blue")
     d_loss: float = Field(description="the discriminator's loss, mean of the last epoch")
@@ -63,6 +68,9 @@ class StyleTraining(JobResult):
     classifier_accuracy: float | None = Field(
         default=None, description="of that classifier on target pictures held out of it"
     )
+    validation: PartnerScores | None = Field(
+        default=None, description="pix2pix: on the pairs that were held out, with the generator that was kept"
+    )
     best_epoch: int | None = Field(default=None, description="the epoch of the generator that was kept")
     rollbacks: int = Field(default=0, description="times that training went back to its best weights")
     rows_repeated: int = Field(
@@ -73,16 +81,25 @@ class StyleTraining(JobResult):
 
 
 class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
-    """Learns to give the pictures of one set the look of another, from unpaired pictures."""
+    """Learns to give pictures another look: from two sets, or, with pix2pix, from pairs."""
 
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.gan.style.train")
 
-    source: DataSetName = Field(default="mnist-5k", description="pictures whose content is to stay")
-    target: DataSetName = Field(default="print", description="pictures that show the look to learn")
+    source: DataSetName | None = Field(
+        default=None,
+        description="pictures whose content is to stay; by default mnist-5k, and none with pix2pix",
+    )
+    target: DataSetName | None = Field(
+        default=None,
+        description="pictures that show the look to learn; by default print, none with pix2pix",
+    )
+    pairs: PairsName | None = Field(
+        default=None, description="pix2pix: pictures with their partners, in place of source and target"
+    )
     method: Method = Field(
         default="cut",
-        description="contrastive (CUT), its faster form, or cycle-consistent both ways; it sets the defaults "
-        "of the fields below",
+        description="contrastive (CUT), its faster form, cycle-consistent both ways, or from pairs "
+        "(pix2pix); it sets the defaults of the fields below",
     )
     epochs: int | None = Field(
         default=None,
@@ -116,6 +133,9 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
         le=32,
         description="residual blocks of the generator; by default 4, of large ones 9",
     )
+    network: Network | None = Field(
+        default=None, description="pix2pix: a U-Net, the default, or the residual generator of the others"
+    )
     loss: Loss | None = Field(default=None, description="of the game; by default least squares")
     nce_weight: float | None = Field(
         default=None, gt=0, le=1000, description="cut, fastcut: weight of content beside look"
@@ -134,6 +154,19 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
     )
     image_pool: int | None = Field(
         default=None, ge=0, le=1000, description="cyclegan: generated images that come again; 0 = none"
+    )
+    l1_weight: float | None = Field(
+        default=None, gt=0, le=10_000, description="pix2pix: weight of the difference from the partner"
+    )
+    game_weight: float | None = Field(
+        default=None, ge=0, le=1000, description="pix2pix: weight of the game beside it; 0 = L1 alone"
+    )
+    validation: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="pix2pix: share of the pairs that is held out and measured on; by default a tenth, "
+        "at most 500 pairs",
     )
     learning_rate: float | None = Field(
         default=None, gt=0, le=1, description="Adam's step size, all networks"
@@ -172,6 +205,14 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while training"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_sets(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("method") == "pix2pix":
+            return data
+        given = {name: value for name, value in data.items() if value is not None or name not in USUAL}
+        return {**USUAL, **given}
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         check(self.kind, dict(self))
@@ -193,12 +234,21 @@ def looks_every(spec: TrainStyle, epochs: int) -> int:
 
 
 _TINY = {
-    "source": "print",
+    "source": "mnist-5k",
     "target": "digits",
     "epochs": 2,
     "batch_size": 256,
     "channels": 2,
     "blocks": 1,
+    "seed": 3,
+}
+
+_PAIRS = {
+    "method": "pix2pix",
+    "pairs": "digit-edges",
+    "epochs": 3,
+    "batch_size": 256,
+    "channels": 2,
     "seed": 3,
 }
 
@@ -209,4 +259,5 @@ SMALLEST = (
     TrainStyle.model_validate(
         {**_TINY, "method": "cyclegan", "image_pool": 3, "augment": True, "loss": "hinge", "judge_every": 0}
     ),
+    TrainStyle.model_validate({**_PAIRS, "judge_every": 0, "flip": True, "l1_weight": 50.0}),
 )

@@ -12,6 +12,7 @@ from jobs.context import JobContext
 from jobs.gan.style.data import Sets, sets_of
 from jobs.gan.style.methods.building import build
 from jobs.gan.style.methods.game import StyleGame
+from jobs.gan.style.partners import validated
 from jobs.gan.style.recipes import FEW, Recipe, recipe_for
 from jobs.gan.style.spec import StyleTraining, TrainStyle
 from jobs.gan.style.trained import WEIGHTS
@@ -38,7 +39,8 @@ def run(spec: TrainStyle, context: JobContext) -> StyleTraining:
     passes = start.passes(len(data["source"]), rows)
     epochs = spec.epochs or math.ceil(recipe.steps / passes.steps)
     keras.utils.set_random_seed(spec.seed)
-    augment = spec.augment if spec.augment is not None else len(sets.target) < FEW
+    few = len(sets.learnt if sets.paired else sets.target) < FEW
+    augment = spec.augment if spec.augment is not None else few
     flip = spec.flip if spec.flip is not None else sets.channels > 1
     model = build(spec, recipe, sets.shape, flip=flip, augment=augment)
     watch = Watch(spec, sets, model.average, model.back, epochs, context)
@@ -80,6 +82,7 @@ def run(spec: TrainStyle, context: JobContext) -> StyleTraining:
         content_kept=_content_of_the_best(trained),
         source_content=judge.source.content if judge else None,
         classifier_accuracy=judge.accuracy if judge else None,
+        validation=validated(watch.draw, sets, spec.seed),
         best_epoch=trained.best_step // passes.steps if trained.best and trained.best_step else None,
         rollbacks=trained.rollbacks,
         rows_repeated=passes.repeated,
@@ -105,6 +108,8 @@ def _save(model: StyleGame, sets: Sets, recipe: Recipe, context: JobContext) -> 
         "width": recipe.channels,
         "blocks": recipe.blocks,
     }
+    if (size := recipe.size(sets.crop)).network == "unet":
+        about |= {"unet": 1, "halvings": size.halvings}
     # One entry: the library writes several in an order that differs from process to process.
     context.save_artifact(WEIGHTS, save(weights, {"generator": json.dumps(about)}))
 

@@ -1,11 +1,12 @@
 """What can be done with a trained generator of style."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from jobs.names import DataSetName, JobField, JobName
-from jobs.spec import JobResult, JobSpec
+from jobs.errors import InvalidSpec
+from jobs.names import DataSetName, JobField, JobName, PairsName
+from jobs.spec import Frozen, JobResult, JobSpec
 
 StyleModel = Annotated[JobName, JobField("gan.style.train")]
 
@@ -29,6 +30,27 @@ class ApplyStyle(JobSpec[TranslatedPictures], kind="gan.style.apply"):
 
     model: StyleModel = Field(description="a finished gan.style.train job")
     dataset: DataSetName = Field(description="the pictures to translate")
+
+
+class PartnerScores(Frozen):
+    """How near pictures are to their true partners, beside two simple methods.
+
+    `source_` is the figure of the pictures as they were, `shifted_` that of their colours shifted to the
+    target's mean and deviation.
+    """
+
+    pairs: int = Field(description="that were compared")
+    l1: float = Field(description="mean absolute difference of the pixels, of a range of 1; 0 is the best")
+    source_l1: float = Field(description="of untouched pictures")
+    shifted_l1: float = Field(description="of pictures with shifted colours")
+    psnr: float = Field(description="peak signal to noise in decibels, mean over the pictures; 100 at most")
+    source_psnr: float = Field(description="of untouched pictures")
+    shifted_psnr: float = Field(description="of pictures with shifted colours")
+    structural_similarity: float = Field(
+        description="of brightness (SSIM), mean over the pictures; 1 is the best"
+    )
+    source_structural_similarity: float = Field(description="of untouched pictures")
+    shifted_structural_similarity: float = Field(description="of pictures with shifted colours")
 
 
 class StyleEvaluation(JobResult):
@@ -64,9 +86,13 @@ class StyleEvaluation(JobResult):
     shifted_structural_similarity: float = Field(description="of pictures with shifted colours")
     edges_in_common: float = Field(description="share of edges that stay where they were")
     shifted_edges_in_common: float = Field(description="of pictures with shifted colours")
+    partners: PartnerScores | None = Field(
+        default=None, description="how near to the true partners; None without pairs"
+    )
     copied: float | None = Field(
         description="share of translated pictures nearer to a target picture than 99 % of these are to any "
-        "other: about 0.01 or less unless pictures were memorised; None below 6 target pictures"
+        "other: about 0.01 or less unless pictures were memorised; None below 6 target pictures, among which "
+        "true partners do not count"
     )
     remark: str = Field(description="what was not measured, and why")
 
@@ -87,9 +113,24 @@ class EvaluateStyle(JobSpec[StyleEvaluation], kind="gan.style.evaluate"):
     target: DataSetName | None = Field(
         default=None, description="pictures to compare with; by default those it was trained on"
     )
+    pairs: PairsName | None = Field(
+        default=None,
+        description="pictures with their true partners, in place of source and target; by default those that "
+        "a pix2pix training has held out",
+    )
     count: int = Field(
         default=2_000,
         ge=20,
         le=50_000,
         description="pictures to translate, compared with as many target pictures; at most half of these",
     )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        for name in ("source", "target"):
+            if self.pairs is not None and getattr(self, name) is not None:
+                raise InvalidSpec(
+                    f"{self.kind}: field 'pairs' has both sides, received {name!r} beside it; give one or "
+                    "the other"
+                )
+        return self

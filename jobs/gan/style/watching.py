@@ -43,6 +43,7 @@ class Watch:
     Attributes:
         every: at which epochs it looks and draws, besides the last.
         remark: why nothing is looked at, if it is not.
+        draw: translates.
     """
 
     spec: TrainStyle
@@ -66,10 +67,15 @@ class Watch:
         self._painters: list[Painter] = [
             painter(network, channels) for network in (self.network, self.back) if network is not None
         ]
-        rows = np.random.Generator(np.random.Philox([self.spec.seed, 6])).permutation(len(self.sets.source))
-        self._shown = squares(self.sets.source, rows[:SHOWN], self.sets.crop, channels, self.spec.seed)
+        self.draw = self._painters[0]
+        rows = np.random.Generator(np.random.Philox([self.spec.seed, 6])).permutation(self.sets.looked_at)
+        self._shown, self._partners = (
+            squares(images, rows[:SHOWN], self.sets.crop, channels, self.spec.seed)
+            for images in (self.sets.source, self.sets.target if self.sets.paired else self.sets.source)
+        )
         look_every = looks_every(self.spec, self.epochs)
-        if look_every and (len(self.sets.target) < FEWEST_TARGET or len(self.sets.source) < FEWEST_SOURCE):
+        sources, targets = len(self.sets.looked_at), len(self.sets.target)
+        if look_every and (targets < FEWEST_TARGET or sources < FEWEST_SOURCE):
             look_every = 0
             self.remark = (
                 f"nothing was measured: that takes {FEWEST_SOURCE} source and {FEWEST_TARGET} target pictures"
@@ -78,7 +84,7 @@ class Watch:
                 raise BadInput(
                     f"on_divergence='rollback' goes back to the best weights, and to find them takes "
                     f"{FEWEST_SOURCE} source and {FEWEST_TARGET} target pictures; there are "
-                    f"{len(self.sets.source)} and {len(self.sets.target)}: leave it out"
+                    f"{sources} and {targets}: leave it out"
                 )
         self.every = Every(judge=look_every, sample=pictures_every(self.spec, self.epochs))
         if look_every:
@@ -102,7 +108,7 @@ class Watch:
             self.context.save_sample(step, self.picture())
         if self.judge is None or not (self.every.judges(epoch) or last):
             return None
-        look = self.judge.look(paint(self._painters[0], self.judge.pictures))
+        look = self.judge.look(paint(self.draw, self.judge.pictures))
         begins = epoch <= BEGINNING * self.epochs or step < BEGINNING_STEPS
         if look.spread < COLLAPSED and not begins:
             raise Diverged(
@@ -120,10 +126,15 @@ class Watch:
         return metrics if look.content is None else {**metrics, CONTENT: look.content}
 
     def picture(self) -> bytes:
-        """The same pictures every time, as a PNG file: before, after, and back again where that is learnt."""
+        """The same pictures every time, as a PNG file: before, after, and what may be compared with that.
+
+        Back again where that is learnt; the true partners where there are any.
+        """
         rows: list[Array] = [self._shown]
         for draw in self._painters:
             rows.append(paint(draw, rows[-1]))
+        if self.sets.paired:
+            rows.append(self._partners)
         return grid(np.concatenate(rows), columns=len(self._shown))
 
     def filmstrip(self) -> bytes:

@@ -56,7 +56,7 @@ def run(spec: EvaluateSeries, context: JobContext) -> SeriesEvaluation:
         pinball=intervals.mean_pinball(),
         pinball_units=intervals.pinball_in_units(split.panel.scales),
         coverage=intervals.coverage(),
-        nominal=trained.spec.quantiles[-1] - trained.spec.quantiles[0],
+        nominal=round(trained.spec.quantiles[-1] - trained.spec.quantiles[0], 12),
         by_column={
             name: mine.scores(slice(number * count, (number + 1) * count))
             for number, name in enumerate(columns)

@@ -1,7 +1,7 @@
 """OpenVINO's session: on a CPU it spends less around each product than TensorFlow, which counts for few rows.
 
-The caches are NumPy's, and the graph reads them where they are; what a step has computed is written into them
-here, so that no step copies them.
+The graph reads the caches where they are, and what a step has computed is written into them here: no step
+copies them.
 """
 
 from collections.abc import Mapping
@@ -50,11 +50,9 @@ class OpenVinoDecoder:
         graph = StepGraph(self.layout, self._kernels, rows, slots, width)
         return self._core.compile_model(graph.model(), "CPU", settings).create_infer_request()
 
-    def shared(self, array: Array) -> Any:
-        """An array of keys or values as a tensor on the same memory."""
-        openvino = self._openvino
-        kind = getattr(openvino.Type, TYPES[self.precision][0])
-        return openvino.Tensor(array, openvino.Shape(list(array.shape)), kind)
+    def cache(self, shape: tuple[int, ...]) -> Any:
+        """A tensor of keys or values, of zeros."""
+        return self._kernels.filled(np.zeros(shape, TYPES[self.precision][1]))
 
 
 class _Session(Session):
@@ -65,7 +63,9 @@ class _Session(Session):
         super().__init__(layout, rows, slots)
         self._decoder = decoder
         self._kind = TYPES[decoder.precision][1]
-        self._caches = np.zeros((2 * layout.layers, rows, layout.groups, slots, layout.head), self._kind)
+        shape = (rows, layout.groups, slots, layout.head)
+        self._caches = [decoder.cache(shape) for _ in range(2 * layout.layers)]
+        self._written = [cache.data.view(self._kind) for cache in self._caches]
         self._angles = angles(layout, slots)
         self._requests: dict[int, Any] = {}
         self._every = np.arange(rows)
@@ -80,9 +80,8 @@ class _Session(Session):
         request = self._of(width)
         request.infer({number: np.ascontiguousarray(each) for number, each in enumerate(given)})
         new = request.get_output_tensor(1).data.view(self._kind)  # (2 * layers, rows, groups, width, head)
-        for number in range(width):
-            column = new[:, :, :, number].transpose(1, 0, 2, 3)
-            self._caches[:, self._every, :, places[:, number]] = column
+        for cache, computed in zip(self._written, new, strict=True):
+            cache[self._every[:, None], :, places] = computed.transpose(0, 2, 1, 3)
         return np.array(request.get_output_tensor(0).data)  # a copy: the request will be used again
 
     def _of(self, width: int) -> Any:
@@ -90,7 +89,7 @@ class _Session(Session):
             request = self._decoder.request(self.rows, self.slots, width)
             first = 3 + 2 * len(self._angles) + len(windows(self._layout))
             for number, cache in enumerate(self._caches):
-                request.set_input_tensor(first + number, self._decoder.shared(cache))
+                request.set_input_tensor(first + number, cache)
             self._requests[width] = request
         return self._requests[width]
 

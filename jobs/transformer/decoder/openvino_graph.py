@@ -30,22 +30,25 @@ class Kernels:
         self.openvino, self.precision = openvino, precision
         self.rest = {name: array for name, array in weights.items() if array.ndim == 1}
         kind = np.dtype(ml_dtypes.bfloat16 if precision == "bfloat16" else np.float32)
-        name, plain = TYPES[precision]
-        self._type = getattr(openvino.Type, name)
         #: Kernels turned to (outputs, inputs), as OpenVINO keeps them; tables as they are.
-        self._arrays = {
-            name: np.ascontiguousarray((array if is_table(name) else array.T).astype(kind)).view(plain)
+        self._tensors = {
+            name: self.filled((array if is_table(name) else array.T).astype(kind))
             for name, array in weights.items()
             if array.ndim > 1
         }
+
+    def filled(self, array: Array) -> Any:
+        """A tensor with the numbers of an array, in memory that OpenVINO has aligned and owns."""
+        name, plain = TYPES[self.precision]
+        found = self.openvino.Tensor(getattr(self.openvino.Type, name), list(array.shape))
+        found.data.view(plain)[:] = array.view(plain)
+        return found
 
     def constant(self, name: str) -> Any:
         """A new constant on the shared memory, as float32."""
         from openvino import op, opset13
 
-        array = self._arrays[name]
-        tensor = self.openvino.Tensor(array, self.openvino.Shape(list(array.shape)), self._type)
-        found = op.Constant(tensor, shared_memory=True)
+        found = op.Constant(self._tensors[name], shared_memory=True)
         return found if self.precision == "float32" else opset13.convert(found, "f32")
 
 

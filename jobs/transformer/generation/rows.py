@@ -87,12 +87,29 @@ class Teller:
         width = int(tokens.shape[1]) - 1
         places = tf.range(width)[None]
         states = hidden(self._layout, weights, tokens[:, :-1], places, Causal(width), self._kind)
-        found = logits(self._layout, weights, states)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(tokens[:, 1:], (-1,)), found)
+        losses = self._losses(states, weights, tf.reshape(tokens[:, 1:], (-1,)))
         # By the places alone: what ends a text may be what fills a row up.
         told = tf.logical_and(places + 1 >= first[:, None], places + 1 < end[:, None])
         there = tf.cast(told, tf.float32)
         return tf.reshape(losses, (-1, width)) * there, there
+
+    def _losses(self, states: tf.Tensor, weights: Weights, truth: tf.Tensor) -> tf.Tensor:
+        """Cross-entropies, float32 (tokens,); many logits in parts, computed again for the gradient."""
+        name = "embedding" if self._layout.tied else "output"
+        most = max(1, MOST_LOGITS // self._layout.vocabulary)
+        count = states.shape[0]
+
+        def part(begin: int, end: int) -> tf.Tensor:
+            def told(some: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
+                found = logits(self._layout, {name: table}, some)
+                return tf.nn.sparse_softmax_cross_entropy_with_logits(truth[begin:end], found)
+
+            asked = told if count is None or count <= most else tf.recompute_grad(told)
+            return asked(states[begin:end], tf.convert_to_tensor(weights[name]))
+
+        if count is None or count <= most:
+            return part(0, int(1e9) if count is None else count)
+        return tf.concat([part(begin, min(begin + most, count)) for begin in range(0, count, most)], 0)
 
     def mean(self, rows: Rows) -> float:
         """Nats a token over all that are to be told; NaN if there is none."""

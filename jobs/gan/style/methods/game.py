@@ -11,7 +11,7 @@ from jobs.gan.layers.changes import changed
 from jobs.gan.layers.objectives import OBJECTIVES
 from jobs.gan.style.methods.crops import as_floats, cropped
 from jobs.gan.style.networks.discriminator import build_discriminator
-from jobs.gan.style.networks.generator import Size, build_generator
+from jobs.gan.style.networks.generator import build_generator
 from jobs.gan.style.recipes import Recipe
 from jobs.gan.style.spec import TrainStyle
 from jobs.training import Batch, Trainable, machine
@@ -56,7 +56,7 @@ class StyleGame(Trainable):
         self.precision = machine.precision(spec.precision)
         self.policy = self.precision if self.precision == "float32" else f"mixed_{self.precision}"
         self.generator = self._generator()
-        self.average = build_generator(Size(recipe.channels, recipe.blocks), shape[2], "float32")
+        self.average = build_generator(recipe.size(shape[0]), shape[2], "float32")
         self.average.set_weights(self.generator.get_weights())
         self.back: keras.Model | None = None
 
@@ -82,12 +82,12 @@ class StyleGame(Trainable):
 
     def crops(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Source and target pictures of a step, float32 (batch, side, side, channels) in [-1, 1]."""
-        side, channels = self.shape[1:]
-        source, target = (
-            as_floats(cropped(batch[name], side, fork(seed, number), flip=self.flip), channels)
-            for name, number in (("source", CROPS_OF_SOURCE), ("target", CROPS_OF_TARGET))
-        )
-        return source, target
+        source = self.crop(batch["source"], fork(seed, CROPS_OF_SOURCE))
+        return source, self.crop(batch["target"], fork(seed, CROPS_OF_TARGET))
+
+    def crop(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """A square of each picture, float32 in [-1, 1], the same places for the same seed."""
+        return as_floats(cropped(images, self.shape[1], seed, flip=self.flip), self.shape[2])
 
     def judged(self, discriminator: keras.Model, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Logits of images, which are changed first if wanted."""
@@ -123,11 +123,12 @@ class StyleGame(Trainable):
         follow(self.average, self.generator, self.spec.average, step)  # a decay of 0 copies
 
     def _generator(self) -> keras.Model:
-        size = Size(self.recipe.channels, self.recipe.blocks)
+        size = self.recipe.size(self.shape[0])
         return build_generator(size, self.shape[2], self.policy, self.shape[0])
 
-    def _discriminator(self) -> keras.Model:
-        return build_discriminator(self.recipe.channels, self.recipe.halvings, self.shape, self.policy)
+    def _discriminator(self, channels: int | None = None) -> keras.Model:
+        shape = (*self.shape[:2], channels or self.shape[2])
+        return build_discriminator(self.recipe.channels, self.recipe.halvings, shape, self.policy)
 
     def _adam(self) -> keras.optimizers.Adam:
         return FusedAdam(self.recipe.learning_rate, self.recipe.beta_1, 0.999)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 import jobs.gan.layers.lean
-from jobs.gan.style.networks.generator import FIRST_WEIGHTS
+from jobs.gan.style.networks.blocks import FIRST_WEIGHTS
 from jobs.gan.style.networks.layers import InstanceNormalization
 from jobs.training import machine
 
