@@ -84,12 +84,11 @@ class WorkerContext:
         )
         self._newest: Progress | None = None
         self._wish: StopReason | None = None
-        self._lost = False
         self._began = self._metrics_sent = time.monotonic()
         self._closing = Closing(servers, assignment, self._spec.reuses_runner)
         #: Perhaps, of an attempt before, or of its parts.
         self._has_shards = assignment.attempt > 1 or assignment.division is not None
-        self._over, self._told_where = Event(), False
+        self._over, self._told_where, self._lost = Event(), False, False
         self._reporter = Thread(target=self._report_newest, daemon=True, name="reports")
         self._reporter.start()
 
