@@ -31,6 +31,18 @@ def quiet_import() -> Any:
     return openvino
 
 
+def compiled(core: Any, model: Any, precision: str, *, streams: int) -> Any:
+    """A model compiled for the threads of this job, which share that many streams of batches."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        "INFERENCE_NUM_THREADS": machine.threads(),
+        "NUM_STREAMS": streams,
+        # Jobs side by side on one machine would be pinned to the same cores.
+        "ENABLE_CPU_PINNING": False,
+    }
+    return core.compile_model(model, "CPU", settings)
+
+
 class OpenVino:
     """See `Engine`. Each batch is computed by one thread, and as many at once as the job has threads.
 
@@ -44,15 +56,8 @@ class OpenVino:
     def __init__(self, build: Callable[[Any], Any], precision: str) -> None:
         openvino = quiet_import()
         threads = machine.threads()
-        settings = {
-            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": threads,
-            # Jobs side by side on one machine would be pinned to the same cores.
-            "ENABLE_CPU_PINNING": False,
-        }
-        compiled = openvino.Core().compile_model(build(openvino), "CPU", settings)
-        self._requests = [compiled.create_infer_request() for _ in range(threads)]
+        model = compiled(openvino.Core(), build(openvino), precision, streams=threads)
+        self._requests = [model.create_infer_request() for _ in range(threads)]
 
     def run(self, batches: Iterable[tuple[Array, ...]]) -> Iterator[Array]:
         """See `Engine.run`."""

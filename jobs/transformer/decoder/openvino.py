@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from jobs.training import machine
-from jobs.transformer.bulk.openvino import quiet_import
+from jobs.transformer.bulk.openvino import compiled, quiet_import
 from jobs.transformer.decoder.forward import MASKED
 from jobs.transformer.decoder.layout import Array, Layout
 from jobs.transformer.decoder.openvino_graph import TYPES, Kernels, StepGraph, angles, windows
 from jobs.transformer.decoder.session import Session
-
-_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class OpenVinoDecoder:
@@ -40,15 +37,8 @@ class OpenVinoDecoder:
 
     def request(self, rows: int, slots: int, width: int) -> Any:
         """A compiled step, to be asked."""
-        settings = {
-            "INFERENCE_PRECISION_HINT": _PRECISIONS[self.precision],
-            "INFERENCE_NUM_THREADS": machine.threads(),
-            "NUM_STREAMS": 1,
-            # Jobs side by side on one machine would be pinned to the same cores.
-            "ENABLE_CPU_PINNING": False,
-        }
         graph = StepGraph(self.layout, self._kernels, rows, slots, width)
-        return self._core.compile_model(graph.model(), "CPU", settings).create_infer_request()
+        return compiled(self._core, graph.model(), self.precision, streams=1).create_infer_request()
 
     def cache(self, shape: tuple[int, ...]) -> Any:
         """A tensor of keys or values, of zeros."""
