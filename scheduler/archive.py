@@ -6,7 +6,6 @@ each of its jobs, which say where to look; a line without a record counts for no
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -18,12 +17,11 @@ from scheduler.artifacts import ArtifactStore
 from scheduler.errors import UnknownArtifact
 from scheduler.keys import ArchiveKeys
 from scheduler.record import JobRecord
+from scheduler.several import THREADS, at_once, steps
 from scheduler.states import JobState
 
 #: Objects of a day from which on they are put together.
 _MOST = 8
-#: Records that are read or written at once.
-_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,7 @@ class Archive:
 
     def put_several(self, jobs: Sequence[Kept]) -> None:
         """The same for several jobs."""
-        with ThreadPoolExecutor(_THREADS) as threads:
-            list(threads.map(self.put, jobs))
+        at_once(self.put, jobs)
 
     def add(self, jobs: Iterable[Kept]) -> None:
         """Enters jobs into their days, once their records are written."""
@@ -104,8 +101,7 @@ class Archive:
 
     def several(self, job_ids: Sequence[str]) -> list[Kept | None]:
         """The same of several jobs, in their order."""
-        with ThreadPoolExecutor(_THREADS) as threads:
-            return list(threads.map(self.get, job_ids))
+        return at_once(self.get, job_ids)
 
     def missing(self, job_ids: Sequence[str]) -> set[str]:
         """Those of these jobs that are not archived."""
@@ -165,20 +161,16 @@ class Archive:
                 and state in (None, entry.state)
                 and kind in (None, entry.kind)
             ]
-            for begin in range(0, len(wanted), _THREADS):
-                for kept in self.several(wanted[begin : begin + _THREADS]):
-                    if kept is not None:
-                        yield kept.record
+            for some in steps(wanted, THREADS):
+                yield from (kept.record for kept in self.several(some) if kept is not None)
 
     def _growing(self, days: Sequence[str], state: str | None, kind: str | None) -> Iterator[Sequence[Entry]]:
         """The lines of days: of one, then of two at once, and more the longer nobody has enough."""
         begin, some = 0, 1
         while begin < len(days):
-            with ThreadPoolExecutor(some) as threads:
-                read = partial(self.entries, state=state, kind=kind)
-                found = list(threads.map(read, days[begin : begin + some]))
-            yield from found
-            begin, some = begin + some, min(2 * some, _THREADS)
+            read = partial(self.entries, state=state, kind=kind)
+            yield from at_once(read, days[begin : begin + some])
+            begin, some = begin + some, min(2 * some, THREADS)
 
     def forget(self, job_ids: Iterable[str]) -> None:
         """Removes the records of jobs; their lines go with `tidy`."""

@@ -11,7 +11,8 @@ from scheduler.archive import Entry, day_of
 from scheduler.connection import PREFIX
 from scheduler.errors import StillNeeded, UnknownJob
 from scheduler.references import job_target
-from scheduler.removal import STEP, Freed, Removal, steps
+from scheduler.removal import STEP, Freed, Removal
+from scheduler.several import steps
 from scheduler.states import JobState, What
 
 

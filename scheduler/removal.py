@@ -5,7 +5,6 @@ deletion that was broken off goes on with it (`finish`). Deleting twice, or by s
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,13 +19,12 @@ from scheduler.models import Models
 from scheduler.records import Records
 from scheduler.references import References, set_target
 from scheduler.scripts import Scripts
+from scheduler.several import at_once, steps
 from scheduler.states import What
 from scheduler.tally import Tally
 
 #: Objects that S3 removes in one request.
 _AT_ONCE = 1000
-#: Requests to the store under way at once.
-THREADS = 8
 #: Jobs that are deleted together.
 STEP = 50
 
@@ -164,11 +162,9 @@ class Removal:
         """
         if not job_ids:
             return Freed()
-        with ThreadPoolExecutor(min(THREADS, len(job_ids))) as threads:
-            if what is not What.ALL:
-                list(threads.map(lambda job_id: self._note_in_archive(job_id, what), job_ids))
-            found = threads.map(lambda job_id: list(self.objects(JobKeys(job_id), what)), job_ids)
-            objects = [item for items in found for item in items]
+        if what is not What.ALL:
+            at_once(lambda job_id: self._note_in_archive(job_id, what), job_ids)
+        objects = self._objects_of(job_ids, what)
         # The specs first: what has none was never accepted, and `triptych recover` does not run it again.
         specs = {JobKeys(job_id).spec for job_id in job_ids}
         freed = self.clear((item for item in objects if item.key in specs), what)
@@ -201,11 +197,13 @@ class Removal:
             if what is What.ALL or sort_of(item.key) in _SORTS[what]:
                 yield item
 
+    def _objects_of(self, job_ids: Sequence[str], what: What) -> list[StoredObject]:
+        found = at_once(lambda job_id: list(self.objects(JobKeys(job_id), what)), job_ids)
+        return [item for items in found for item in items]
+
     def measured(self, job_ids: Sequence[str], what: What) -> Freed:
         """What deleting would come to."""
-        with ThreadPoolExecutor(THREADS) as threads:
-            found = threads.map(lambda job_id: list(self.objects(JobKeys(job_id), what)), job_ids)
-            sizes = [item.size for items in found for item in items]
+        sizes = [item.size for item in self._objects_of(job_ids, what)]
         return Freed(len(job_ids), len(sizes), sum(sizes))
 
     def clear(self, objects: Iterable[StoredObject], why: str) -> Freed:
@@ -221,11 +219,6 @@ class Removal:
     def _tell(self, counts: Mapping[str, int]) -> None:
         with suppress(Refused):  # a Redis that is full is what people delete for
             Tally(self.redis).add(counts)
-
-
-def steps(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """Some at a time."""
-    return (ids[first : first + size] for first in range(0, len(ids), size))
 
 
 def _named(holder: str) -> str:
