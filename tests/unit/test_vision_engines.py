@@ -59,7 +59,7 @@ def test_weights_of_8_bits_come_close(name: str) -> None:
     images = random.integers(0, 256, (1, exact.rows, *shape), dtype=np.uint8)
     expected, found = next(exact.run(images)), next(rough.run(images))
     assert not np.array_equal(found, expected)
-    assert np.abs(found - expected).mean() < 0.1 * np.abs(expected).mean()
+    assert np.abs(found - expected).mean() < 0.2 * np.abs(expected).mean()
 
 
 def test_what_stopped_in_between_can_be_run_again() -> None:
