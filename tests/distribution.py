@@ -29,8 +29,8 @@ class ByFile(LoadScopeScheduling):
 
 
 def processes() -> int:
-    """How many: one more than cores, since some wait, as far as there is memory for them."""
-    return max(1, min(usable_cores() + 1, usable_memory() // _MEMORY))
+    """How many: two more than cores, since some wait, as far as there is memory for them."""
+    return max(1, min(usable_cores() + 2, usable_memory() // _MEMORY))
 
 
 def in_order(items: Iterable[tuple[str, _Item]]) -> list[_Item]:
