@@ -128,17 +128,19 @@ def speed(home: Path, seconds: float) -> None:
         print(f"{rows} rows", flush=True)
         sides: dict[str, Any] = {
             "OpenVINO": lambda: of_library("rate", "openvino", *given),  # noqa: B023
+            "OpenVINO, int8": lambda: of_library("rate", "openvino-int8", *given),  # noqa: B023
             "TensorFlow": lambda: of_library("rate", "tensorflow", *given),  # noqa: B023
         }
         if HAS_TORCH:
             sides["PyTorch"] = lambda: of_torch("speed", *given)  # noqa: B023
         medians = in_turn(sides)
         if HAS_TORCH:
-            print(f"  ratio {medians['OpenVINO'] / medians['PyTorch']:.2f}")
+            for name in list(sides)[:2]:
+                print(f"  {name}, ratio {medians[name] / medians['PyTorch']:.2f}")
 
 
 def rate(library: str, folder: str, prompt: str, tokens: str, rows: str, seconds: str) -> None:
-    """Prints the tokens a second of one library, the median of some answers."""
+    """Prints the tokens a second of one library, and its precision if it is named, the median of answers."""
     from jobs.training import machine
     from jobs.transformer.decoder import folders
     from jobs.transformer.decoder.generating import Generator, Request, Wish
@@ -146,7 +148,9 @@ def rate(library: str, folder: str, prompt: str, tokens: str, rows: str, seconds
     from jobs.transformer.decoder.texts import Texts
 
     where, count, most = Path(folder), int(rows), int(tokens)
-    generator = Generator(folders.read(where), Texts(where), machine.precision("auto"), library)
+    library, _, precision = library.partition("-")
+    precision = precision or machine.precision("auto")
+    generator = Generator(folders.read(where), Texts(where), precision, library)
     wish = Wish(0, Sampling(temperature=0), most, (), frozenset())
     given = np.load(prompt)
     asked = [Request(row, 0, given) for row in range(count)]

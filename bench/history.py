@@ -46,6 +46,8 @@ TIMES = 7
 #: Jobs at the most that are entered into Redis, and that are archived as the clean-up does it; a step of it;
 #: and jobs of this day.
 IN_REDIS, ARCHIVED, STEP, RECENT = 100_000, 2_000, 50, 100
+#: Seconds in which Redis has made its tables as small as what is left.
+SETTLED = 5.0
 #: Over so many days, of which the last is so long ago.
 DAYS, AGO = 100, 100
 numbers = count()
@@ -111,6 +113,7 @@ def history(empty: Side, full: Side, size: int, every: int) -> None:
         Scripts(client.records.redis).run("archive", each, "")
     for key in client.records.redis.scan_iter(match="triptych:archived:*", count=1000):
         client.records.redis.delete(key)  # gone in a minute
+    time.sleep(SETTLED)
     print(
         f"{size} archived jobs ({wrote} records and {size - really} lines written in "
         f"{time.monotonic() - began:.0f} s); Redis: {(used(client) - used(empty.client)) / 1e6:.2f} MB more "

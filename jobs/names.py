@@ -48,9 +48,24 @@ class JobField:
         self.kinds = kinds
 
 
-def _identifier(value: object) -> object:
+_SIGNS = "up to 63 lower-case letters, digits, '.', '-' or '_'"
+
+
+def _job(value: object) -> object:
     """Takes a job handle for its id."""
-    return getattr(value, "id", value)
+    value = getattr(value, "id", value)
+    if isinstance(value, str) and not re.fullmatch(JOB_PATTERN, value):
+        raise ValueError(
+            f"should be a job's id or a model's name ({_SIGNS}; with a version name@3); for `triptych run` "
+            "the name of a job's folder, without the path, in the folder where --out is"
+        )
+    return value
+
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(NAME_PATTERN, value):
+        raise ValueError(f"should be a name: {_SIGNS}, starting with a letter or a digit")
+    return value
 
 
 def is_folder(name: str) -> bool:
@@ -62,21 +77,18 @@ def _pretrained(value: str) -> str:
     if is_folder(value) or re.fullmatch(NAME_PATTERN, value) or re.fullmatch(HUB_PATTERN, value):
         return value
     raise ValueError(
-        "should be an upload's name (up to 63 lower-case letters, digits, '.', '-' or '_'), a hub's name "
-        "(owner/name), or a folder that begins with / or ./"
+        f"should be an upload's name ({_SIGNS}), a hub's name (owner/name), or a folder that begins with / "
+        "or ./"
     )
 
 
 def _images(value: str) -> str:
     if is_folder(value) or re.fullmatch(NAME_PATTERN, value):
         return value
-    raise ValueError(
-        "should be a data set's name (up to 63 lower-case letters, digits, '.', '-' or '_'), or a folder "
-        "that begins with / or ./"
-    )
+    raise ValueError(f"should be a data set's name ({_SIGNS}), or a folder that begins with / or ./")
 
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), BeforeValidator(_name)]
 DataSetName = Annotated[Name, DataSetField()]
 #: A data set's name, or a folder of images, which begins with `/`, `./`, `../` or `~`.
 ImagesName = Annotated[
@@ -92,7 +104,7 @@ PretrainedName = Annotated[
     str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_pretrained), PretrainedField()
 ]
 #: Use as `Annotated[JobName, JobField("gan.train")]`; accepts a job handle, its id, or a model's name.
-JobName = Annotated[str, StringConstraints(pattern=JOB_PATTERN), BeforeValidator(_identifier)]
+JobName = Annotated[str, StringConstraints(pattern=JOB_PATTERN), BeforeValidator(_job)]
 
 
 def checked_name(value: str, what: str) -> str:
@@ -102,10 +114,7 @@ def checked_name(value: str, what: str) -> str:
         InvalidSpec: it does not match `NAME_PATTERN`.
     """
     if not re.fullmatch(NAME_PATTERN, value):
-        raise InvalidSpec(
-            f"{what} {value!r} is not a name: use up to 63 lower-case letters, digits, '.', '-' or '_', "
-            "starting with a letter or a digit"
-        )
+        raise InvalidSpec(f"{what} {value!r} is not a name: use {_SIGNS}, starting with a letter or a digit")
     return value
 
 

@@ -8,7 +8,11 @@ under XLA on a CPU.
 
 import math
 
+import numpy as np
 import tensorflow as tf
+
+#: What TensorFlow mixes seeds of Philox with (`core/kernels/stateless_random_ops.cc`), and its number for it.
+_KEY, _PHILOX = np.array([0x02461E293EC8F720], np.uint64), 1
 
 
 def uniform(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
@@ -25,14 +29,26 @@ def normal(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
 
 def philox_uniform(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
     """Uniform numbers in [0, 1), float32, a function of the seed (an integer pair); with XLA or without."""
-    return tf.random.stateless_uniform(shape, seed, alg="philox")
+    # As `tf.random.stateless_uniform` draws them, from fewer operations: each takes time to trace.
+    key, counter = _mixed(seed)
+    return tf.raw_ops.StatelessRandomUniformV2(shape=shape, key=key, counter=counter, alg=_PHILOX)
 
 
 def philox_normal(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
     """Standard normal numbers, float32, a function of the seed (an integer pair); compiled by XLA or not."""
-    return tf.random.stateless_normal(shape, seed, alg="philox")
+    key, counter = _mixed(seed)
+    return tf.raw_ops.StatelessRandomNormalV2(shape=shape, key=key, counter=counter, alg=_PHILOX)
 
 
 def fork(seed: tf.Tensor, number: int) -> tf.Tensor:
     """A seed for the draw of this number, below 1024, int64 (2,); `seed` is (seed of the job, step)."""
-    return tf.stack([seed[0], seed[1] * 1024 + number])
+    return seed * tf.constant([1, 1024], seed.dtype) + tf.constant([0, number], seed.dtype)
+
+
+def _mixed(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Philox's key, uint64 (1,), and counter, uint64 (2,), for a seed."""
+    drawn = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[4], key=_KEY, counter=tf.cast(seed, tf.uint64), alg=_PHILOX, dtype=tf.uint32
+    )
+    key, second = tf.split(tf.bitcast(tf.reshape(drawn, (2, 2)), tf.uint64), 2)
+    return key, tf.concat([np.zeros(1, np.uint64), second], axis=0)

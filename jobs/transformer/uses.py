@@ -10,6 +10,8 @@ from jobs.errors import InvalidSpec
 from jobs.names import JobField, JobName, PretrainedName, TextSetName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import JobResult, ResultT
+from jobs.transformer.bulk import fields
+from jobs.transformer.bulk.fields import Engine, Precision
 from jobs.transformer.judging.figures import Scores
 
 #: A checkpoint that `transformer.finetune` has trained.
@@ -21,7 +23,6 @@ Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, BeforeValidator(readable), StringConstraints(max_length=1_000_000)]
 #: Not strict about tuple or list, which JSON cannot tell apart; strict about the texts in it.
 Texts = Annotated[tuple[Text, ...], Field(max_length=10_000, strict=False)]
-Precision = Literal["auto", "float32", "bfloat16"]
 
 #: What a runner may import ahead of a job on texts.
 IMPORTS = ("tensorflow", "keras", "keras_hub", "safetensors.numpy", "transformers", "pyarrow")
@@ -77,9 +78,7 @@ class Asking(OfOneModel[ResultT], Generic[ResultT]):
     text_column: Column = Field(default="text", description="the column, or JSON field, that holds the text")
     max_length: int = Field(default=128, ge=4, le=8192, description="tokens of a text that are read")
     batch_size: int = Field(default=64, ge=1, le=4096, description="texts in a batch")
-    precision: Precision = Field(
-        default="auto", description="auto = bfloat16 where the processor calculates with it"
-    )
+    precision: Precision = "auto"
 
     def columns(self) -> Iterator[tuple[str, str, str]]:
         """See `JobSpec.columns`."""
@@ -96,9 +95,7 @@ class ClassifyTexts(Asking[Classification], kind="transformer.classify"):
 
     texts: Texts = Field(default=(), description="in place of 'dataset': the texts themselves")
     output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
-    engine: Literal["auto", "openvino", "tensorflow"] = Field(
-        default="auto", description="auto = OpenVINO on a CPU if it is installed"
-    )
+    engine: Engine = "auto"
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while classifying"
     )
@@ -106,6 +103,7 @@ class ClassifyTexts(Asking[Classification], kind="transformer.classify"):
     @model_validator(mode="after")
     def _some_texts(self) -> Self:
         _either(self, "texts", bool(self.texts))
+        fields.check(self.kind, self.engine, self.precision)
         return self
 
 

@@ -213,6 +213,7 @@ def test_run_needs_no_queue_and_goes_on_in_the_same_folder(tmp_path: Path) -> No
     nowhere = {name: value for name, value in os.environ.items() if not name.startswith("TRIPTYCH_")}
     command = [*COMMAND, "run", "gan.train", "--dataset", "own", "--epochs", "1", "--batch-size", "8"]
     command += ["--data", f"own={tmp_path / 'own.npz'}", "--out", str(tmp_path / "run")]
+    command += ["--channels", "8", "--judge-every", "0"]  # neither is what this is about
     env = {**nowhere, "TRIPTYCH_HOME": str(tmp_path / "home")}
     first = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     assert (tmp_path / "run" / "result.json").exists()

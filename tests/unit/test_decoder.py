@@ -99,9 +99,23 @@ def test_token_by_token_comes_to_the_logits_of_all_tokens_at_once(
         np.testing.assert_allclose(found, whole[[5 + step, 1 + step]], atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_no_bit_of_a_row_depends_on_the_others_in_its_batch(kind: str, library: str) -> None:
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma3_text"])
+def test_weights_of_8_bits_are_close_to_those_of_32(home: Path, family: str) -> None:
+    decoder = folders.read(home / family)
+    whole = all_logits(decoder, TOKENS)
+    session = session_of("openvino", decoder.layout, decoder.weights, "int8", 2, 64)
+    found = session.prompts([TOKENS[:5], TOKENS[:1]])
+    assert not np.array_equal(found, whole[[4, 0]])
+    np.testing.assert_allclose(found, whole[[4, 0]], atol=0.05 * np.abs(whole).max())
+    found = session.next(TOKENS[[5, 1]], np.array([5, 1], np.int32))
+    np.testing.assert_allclose(found, whole[[5, 1]], atol=0.05 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize(
+    ("library", "kind"),
+    [*((library, kind) for library in LIBRARIES for kind in ("float32", "bfloat16")), ("openvino", "int8")],
+)
+def test_no_bit_of_a_row_depends_on_the_others_in_its_batch(library: str, kind: str) -> None:
     config = {**tiny.CONFIGS["llama"], "hidden_size": 36, "intermediate_size": 52, "head_dim": 6}
     layout = layout_of({"model_type": "llama", **config}, "odd")
     session = session_of(library, layout, tiny.random(layout), kind, 4, 128)

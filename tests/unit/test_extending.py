@@ -75,17 +75,17 @@ def test_two_epochs_and_three_more_end_with_the_state_of_five(
     spec: TrainingSpec[Any],
     tmp_path: Path,
     context_that_stops: Callable[..., type[RecordingContext]],
-    caplog: pytest.LogCaptureFixture,
+    fewer_pictures: dict[str, Path],
 ) -> None:
     short = with_fields(spec, epochs=SHORT)
-    run_locally(short, tmp_path / "short")
+    run_locally(short, tmp_path / "short", fewer_pictures)
     longer = short.extended("short", LONG)
     at_once = with_fields(longer, extends=None)
-    run_locally(at_once, tmp_path / "at-once")
+    run_locally(at_once, tmp_path / "at-once", fewer_pictures)
 
     with pytest.raises(Stopped):
-        run_locally(longer, tmp_path / "longer", context=context_that_stops(2))
-    run_locally(longer, tmp_path / "longer")
+        run_locally(longer, tmp_path / "longer", fewer_pictures, context_that_stops(2))
+    run_locally(longer, tmp_path / "longer", fewer_pictures)
     assert state_of(tmp_path / "longer") == state_of(tmp_path / "at-once")
     assert left(tmp_path / "longer") == left(tmp_path / "at-once")
     # And it did not begin anew.

@@ -17,9 +17,10 @@ from jobs.local import LocalContext, run_locally
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, cache_of_all: Path) -> Path:
     """A folder with a finished job `plain`, hardly trained."""
     home = tmp_path_factory.mktemp("home")
+    (home / ".triptych-cache").symlink_to(cache_of_all)
     run_locally(TrainGan(architecture="mlp", dataset="digits", epochs=3, latent_dim=8), home / "plain")
     return home
 
@@ -52,6 +53,7 @@ def test_the_same_evaluation_twice_gives_the_same_figures(home: Path) -> None:
     assert first.count == 50
 
 
+@pytest.mark.usefixtures("short_classifiers")
 def test_without_labels_classes_are_left_out_and_the_remark_says_so(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), dtype=np.uint8)
     ImageSet(images).write(tmp_path / "plain.npz")

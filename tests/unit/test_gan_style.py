@@ -245,6 +245,23 @@ def test_lean_layers_and_their_gradients_are_tensorflows(dtype: str, monkeypatch
             assert np.abs(one - other).max() <= tolerance * max(np.abs(other).max(), 1.0)
 
 
+@pytest.mark.parametrize("by", [1, 3])
+def test_what_is_put_around_pictures_of_any_side_and_its_gradient_are_tensorflows(by: int) -> None:
+    random = np.random.default_rng(by)
+    for height, width in ((by + 1, 9), (2 * by + 1, by + 1), (2 * by + 2, 2 * by + 3)):
+        images = tf.constant(random.normal(size=(2, height, width, 3)).astype(np.float32))
+        weights = random.normal(size=(2, height + 2 * by, width + 2 * by, 3)).astype(np.float32)
+        found = []
+        for around in (layers.reflected, layers._mirrored):
+            with tf.GradientTape() as tape:
+                tape.watch(images)
+                outputs = around(images, by)
+                score = tf.reduce_sum(outputs * weights)
+            found.append((outputs, tape.gradient(score, images)))
+        assert np.array_equal(found[0][0], found[1][0])
+        np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5, atol=1e-5)
+
+
 def test_a_generator_takes_pictures_of_any_size_and_draws_as_in_training() -> None:
     keras.utils.set_random_seed(3)
     fixed = build_generator(Size(2, 2), 3, "float32", 12)

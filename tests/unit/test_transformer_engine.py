@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from jobs.errors import BadInput
+from jobs import AnswerQuestions, ClassifyImages, ClassifyTexts, GenerateTexts
+from jobs.errors import BadInput, InvalidSpec
 from jobs.pretrained import models
+from jobs.spec import JobSpec
 from jobs.transformer.bulk import engine
 from jobs.transformer.bulk.engine import Choice, classifying, embedding
+from jobs.transformer.bulk.quantising import quantised
 from tests.unit.test_transformer_export import CLASSES, CONFIGS, VOCABULARY
 from tests.unit.test_transformer_export import checkpoint as checkpoint  # a fixture
 
@@ -65,18 +70,26 @@ def test_logits_and_embeddings_are_those_of_the_keras_model_for_each_family(
         np.testing.assert_allclose(normed, unit, atol=1e-5)
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("library", "precision"),
+    [
+        pytest.param("openvino", "bfloat16", marks=openvino),
+        pytest.param("openvino", "int8", marks=openvino),
+        ("tensorflow", "bfloat16"),
+    ],
+)
 @pytest.mark.parametrize("checkpoint", ["bert"], indirect=True)
-def test_bfloat16_is_close_to_float32_and_no_batch_depends_on_its_neighbours(
-    checkpoint: Path, library: str
+def test_fewer_bits_are_close_to_float32_and_no_batch_depends_on_its_neighbours(
+    checkpoint: Path, library: str, precision: str
 ) -> None:
     loaded = models.load(checkpoint, CLASSES)
     exact = list(classifying(loaded, Choice(library, "float32")).run(batches()))
-    rough = classifying(loaded, Choice(library, "bfloat16"))
+    rough = classifying(loaded, Choice(library, precision))
 
     found = list(rough.run(batches()))
     reversed_ = list(rough.run(batches()[::-1]))[::-1]
 
+    assert not np.array_equal(found[0], exact[0])
     for one, other, logits in zip(found, reversed_, exact, strict=True):
         np.testing.assert_array_equal(one, other)
         # Weights of standard deviation 1 make logits of about 10.
@@ -103,3 +116,34 @@ def test_an_engine_that_is_not_installed_is_one_sentence(monkeypatch: pytest.Mon
     assert Choice.of(precision="float32") == Choice("tensorflow", "float32")
     with pytest.raises(BadInput, match=r"needs the package openvino, .* or choose engine='tensorflow'"):
         Choice.of("openvino")
+    with pytest.raises(
+        BadInput, match=r"'int8' needs a CPU and the package openvino, .* precision='bfloat16'"
+    ):
+        Choice.of(precision="int8")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        partial(ClassifyTexts, pretrained="a", texts=("a",)),
+        partial(AnswerQuestions, pretrained="a", texts=("a",), questions=("b",)),
+        partial(ClassifyImages, pretrained="a", dataset="digits"),
+        partial(GenerateTexts, pretrained="a", texts=("a",)),
+    ],
+)
+def test_8_bits_and_an_engine_without_them_are_refused_at_once(kind: Callable[..., JobSpec[Any]]) -> None:
+    assert kind(precision="int8", engine="openvino")
+    with pytest.raises(InvalidSpec, match="precision='int8' needs OpenVINO, received it with engine='tens"):
+        kind(precision="int8", engine="tensorflow")
+
+
+def test_8_bits_are_the_nearest_multiples_of_a_scale_for_each_output() -> None:
+    kernel = np.random.default_rng(0).normal(0, [[1e-3], [1], [1e3], [0]], (4, 9)).astype(np.float32)
+    integers, scales = quantised(kernel)
+    for row, (numbers, scale) in enumerate(zip(integers, scales[:, 0], strict=True)):
+        assert all(
+            abs(each - int(number) * scale) <= scale / 2 * 1.001
+            for each, number in zip(kernel[row], numbers, strict=True)
+        )
+    assert [int(np.abs(row).max()) for row in integers] == [127, 127, 127, 0]
+    assert np.isfinite(scales).all()

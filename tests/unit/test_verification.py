@@ -63,12 +63,17 @@ def triptych(*words: str) -> Result:
     + [pytest.param(TUNING | {"adapters": rank}, id=f"tuning-{rank}") for rank in (None, 2)],
 )
 def test_every_kind_that_trains_ends_the_same_after_three_kills(
-    spec: JobSpec[Any] | dict[str, Any], tmp_path: Path, forks: tuple[Start, Start]
+    spec: JobSpec[Any] | dict[str, Any],
+    tmp_path: Path,
+    forks: tuple[Start, Start],
+    fewer_pictures: dict[str, Path],
 ) -> None:
     pytest.importorskip("tensorflow")
     spec = TrainGeneration.model_validate(spec) if isinstance(spec, dict) else spec
     first, second = forks
-    found = verify_resume(spec, tmp_path, kills=3, seed=3, start=first, start_killed=second)
+    found = verify_resume(
+        spec, tmp_path, kills=3, seed=3, start=first, data=fewer_pictures, start_killed=second
+    )
     assert len(found.deaths) == 3
     assert {death.moment for death in found.deaths} == set(Moment)
     assert found.went_on

@@ -48,6 +48,20 @@ def test_openvino_computes_what_the_network_does(name: str) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["vit", "cct of even sides", "swin"])
+def test_weights_of_8_bits_come_close(name: str) -> None:
+    architecture, shape, fields = PLANS[name]
+    network = Network(Plan(architecture, shape, NAMES, **fields))  # type: ignore[arg-type]
+    random = np.random.default_rng(0)
+    for each in network.weights:
+        each.assign(each.numpy() + random.normal(0, 0.2, each.shape))
+    exact, rough = (engine_of(network, Choice("openvino", each)) for each in ("float32", "int8"))
+    images = random.integers(0, 256, (1, exact.rows, *shape), dtype=np.uint8)
+    expected, found = next(exact.run(images)), next(rough.run(images))
+    assert not np.array_equal(found, expected)
+    assert np.abs(found - expected).mean() < 0.2 * np.abs(expected).mean()
+
+
 def test_what_stopped_in_between_can_be_run_again() -> None:
     architecture, shape, fields = PLANS["vit"]
     engine = engine_of(

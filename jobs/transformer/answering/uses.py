@@ -11,10 +11,11 @@ from jobs.names import JobField, JobName, PretrainedName, QuestionSetName, TextS
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import JobResult, ResultT
 from jobs.transformer.answering.scoring.figures import AnswerScores
+from jobs.transformer.bulk import fields
+from jobs.transformer.bulk.fields import Engine, Precision
 
 #: A checkpoint that `transformer.answering.train` has trained.
 Trained = Annotated[JobName, JobField("transformer.answering.train")]
-Precision = Literal["auto", "float32", "bfloat16"]
 _Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 #: Half of a character, which JSON can name, becomes U+FFFD: no text stops the work.
 _Text = Annotated[str, BeforeValidator(readable), StringConstraints(max_length=1_000_000)]
@@ -95,9 +96,7 @@ class Asking(OfOneModel[ResultT], Generic[ResultT]):
         "one if some of its questions have no answer",
     )
     batch_size: int = Field(default=32, ge=1, le=4096, description="windows in a batch")
-    precision: Precision = Field(
-        default="auto", description="auto = bfloat16 where the processor calculates with it"
-    )
+    precision: Precision = "auto"
 
 
 class AnswerQuestions(Asking[Answers], kind="transformer.answering.answer"):
@@ -122,15 +121,14 @@ class AnswerQuestions(Asking[Answers], kind="transformer.answering.answer"):
     texts: _Texts = Field(default=(), description="in place of 'documents': the documents themselves")
     n_best: int = Field(default=3, ge=1, le=100, description="answers in the column n_best, the best first")
     output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
-    engine: Literal["auto", "openvino", "tensorflow"] = Field(
-        default="auto", description="auto = OpenVINO on a CPU if it is installed"
-    )
+    engine: Engine = "auto"
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while answering"
     )
 
     @model_validator(mode="after")
     def _something_to_ask(self) -> Self:
+        fields.check(self.kind, self.engine, self.precision)
         if bool(self.questions) == (self.dataset is not None):
             received = "both" if self.questions else "neither"
             raise InvalidSpec(

@@ -17,6 +17,7 @@ from jobs.pretrained.tokens import Array
 from jobs.training import machine
 from jobs.transformer.bulk.inference import Forward, batch_of, embeddings_of, frozen, logits_of
 from jobs.transformer.bulk.openvino_graph import Graph
+from jobs.transformer.bulk.quantising import INT8
 from jobs.transformer.encoder.forward import span_logits_of
 
 #: Tokens int32 (batch, width), padded, and how many each text has, int32 (batch,); of two texts in a row, in
@@ -37,7 +38,7 @@ class Choice:
 
     Attributes:
         library: `openvino` or `tensorflow`.
-        precision: `float32` or `bfloat16`.
+        precision: `float32`, `bfloat16` or, of OpenVINO, `int8`.
     """
 
     library: str
@@ -48,7 +49,7 @@ class Choice:
         """What is best here, where it is not said.
 
         Raises:
-            BadInput: OpenVINO was asked for, and is not installed.
+            BadInput: OpenVINO was asked for, or 8 bits were, and it is not installed.
         """
         if library == "auto":
             on_cpu = not tf.config.list_physical_devices("GPU")
@@ -57,6 +58,13 @@ class Choice:
             raise BadInput(
                 "engine='openvino' needs the package openvino, which is not installed here: pip install "
                 "openvino, or choose engine='tensorflow'"
+            )
+        if precision == INT8:
+            if library == "openvino":
+                return cls(library, precision)
+            raise BadInput(
+                "precision='int8' needs a CPU and the package openvino, and this worker would use "
+                "TensorFlow: pip install openvino, name a pool of CPUs, or choose precision='bfloat16'"
             )
         if library == "openvino" and precision == "bfloat16":
             precision = "auto"  # it falls back to float32 where the processor has none; say so then
@@ -74,21 +82,23 @@ def has_openvino() -> bool:
 def classifying(loaded: Loaded, choice: Choice) -> Engine:
     """Computes logits, float32 (batch, classes)."""
     if choice.library == "openvino":
-        return _openvino(choice, lambda library: Graph(library, loaded).logits())
+        return _openvino(choice, lambda library: Graph(library, loaded, choice.precision).logits())
     return TensorFlow(logits_of(_in_precision(loaded, choice)))
 
 
 def embedding(loaded: Loaded, normalize: bool, choice: Choice) -> Engine:
     """Computes mean-pooled embeddings, float32 (batch, hidden)."""
     if choice.library == "openvino":
-        return _openvino(choice, lambda library: Graph(library, loaded).embeddings(normalize))
+        return _openvino(
+            choice, lambda library: Graph(library, loaded, choice.precision).embeddings(normalize)
+        )
     return TensorFlow(embeddings_of(_in_precision(loaded, choice), normalize))
 
 
 def spanning(loaded: LoadedSpans, choice: Choice) -> Engine:
     """Computes the logits of each token to begin and to end an answer, float32 (batch, width, 2)."""
     if choice.library == "openvino":
-        return _openvino(choice, lambda library: Graph(library, loaded).spans())
+        return _openvino(choice, lambda library: Graph(library, loaded, choice.precision).spans())
     return TensorFlowSpans(loaded, choice.precision)
 
 

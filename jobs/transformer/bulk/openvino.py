@@ -9,9 +9,12 @@ import numpy as np
 
 from jobs.pretrained.tokens import Array
 from jobs.training import machine
+from jobs.transformer.bulk.quantising import INT8
 
 _TELEMETRY = "openvino_telemetry"
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+#: Numbers of a row that share a scale where inputs of products are rounded to 8 bits.
+_GROUP = 128
 
 
 def quiet_import() -> Any:
@@ -32,15 +35,28 @@ def quiet_import() -> Any:
 
 
 def compiled(core: Any, model: Any, precision: str, *, streams: int) -> Any:
-    """A model compiled for the threads of this job, which share that many streams of batches."""
+    """A model compiled for the threads of this job, which share that many streams of batches.
+
+    Args:
+        core: OpenVINO's.
+        model: its products are of weights of 8 bits if the precision says so.
+        precision: `float32`, `bfloat16` or `int8`.
+        streams: batches at once.
+    """
     settings = {
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[between(precision)],
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if precision == INT8 else 0,
         "INFERENCE_NUM_THREADS": machine.threads(),
         "NUM_STREAMS": streams,
         # Jobs side by side on one machine would be pinned to the same cores.
         "ENABLE_CPU_PINNING": False,
     }
     return core.compile_model(model, "CPU", settings)
+
+
+def between(precision: str) -> str:
+    """What is between the products of a precision: `float32` or `bfloat16`."""
+    return machine.precision("auto") if precision == INT8 else precision
 
 
 class OpenVino:
@@ -50,7 +66,7 @@ class OpenVino:
 
     Args:
         build: makes the model, as `jobs.transformer.bulk.openvino_graph` does, given the library.
-        precision: `float32` or `bfloat16`.
+        precision: `float32`, `bfloat16` or `int8`.
     """
 
     def __init__(self, build: Callable[[Any], Any], precision: str) -> None:

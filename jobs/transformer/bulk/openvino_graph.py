@@ -24,10 +24,11 @@ class Graph(Operations):
     Args:
         openvino: the imported library.
         loaded: the model.
+        precision: see `Operations`.
     """
 
-    def __init__(self, openvino: Any, loaded: Loaded | LoadedSpans) -> None:
-        super().__init__()
+    def __init__(self, openvino: Any, loaded: Loaded | LoadedSpans, precision: str) -> None:
+        super().__init__(precision)
         self._openvino = openvino
         self._family: str = loaded.family
         self._loaded: Any = loaded
@@ -47,7 +48,7 @@ class Graph(Operations):
         dense = self._backbone if self._family in ("bert", "albert") else classifier
         pooled = self.dense(dense.pooled_dense, first)
         activation = {"tanh": self.ops.tanh, "relu": self.ops.relu}[dense.pooled_dense.activation.__name__]
-        return self._model(self.dense(classifier.output_dense, activation(pooled)))
+        return self._model(self.head(classifier.output_dense, activation(pooled)))
 
     def spans(self) -> Any:
         """A model with the logits of each token to begin and to end an answer, float32 (batch, width, 2).
@@ -59,7 +60,7 @@ class Graph(Operations):
         hidden = self._embedded(seconds)
         for block in self._blocks():
             hidden = self._block(block, hidden)
-        return self._model(self.dense(self._loaded.head, hidden), *([] if seconds is None else [seconds]))
+        return self._model(self.head(self._loaded.head, hidden), *([] if seconds is None else [seconds]))
 
     def embeddings(self, normalize: bool) -> Any:
         """A model with the mean over each text of its last hidden states, float32 (batch, hidden)."""

@@ -5,25 +5,50 @@ from typing import Any
 import numpy as np
 
 from jobs.pretrained.tokens import Array
+from jobs.transformer.bulk.quantising import INT8, quantised, restored
 
 
 class Operations:
-    """Builds pieces of a graph; whoever calls `quiet_import` first may make one."""
+    """Builds pieces of a graph; whoever calls `quiet_import` first may make one.
 
-    def __init__(self) -> None:
+    Args:
+        precision: `int8` for kernels of 8 bits; with any other they are as they are.
+    """
+
+    def __init__(self, precision: str = "float32") -> None:
         from openvino import opset13
 
         self.ops: Any = opset13
+        self._rounded = precision == INT8
+
+    def head(self, layer: Any, given: Any) -> Any:
+        """`dense` with the kernel as it is: the last one of a network costs little and decides."""
+        return self._product(layer, given, rounded=False)
 
     def dense(self, layer: Any, given: Any) -> Any:
         """Inputs times the kernel of a dense layer, and its bias if it has one."""
-        kernel = array_of(layer.kernel)
-        return self.product(kernel, None if layer.bias is None else array_of(layer.bias), given)
+        return self._product(layer, given, self._rounded)
 
-    def product(self, kernel: Array, bias: Array | None, given: Any) -> Any:
-        """Inputs times a kernel, whose axes that are none of the bias are inputs, and the bias."""
+    def _product(self, layer: Any, given: Any, rounded: bool) -> Any:
+        kernel = array_of(layer.kernel)
+        return self.product(kernel, None if layer.bias is None else array_of(layer.bias), given, rounded)
+
+    def product(self, kernel: Array, bias: Array | None, given: Any, rounded: bool | None = None) -> Any:
+        """Inputs times a kernel, whose axes that are none of the bias are inputs, and the bias.
+
+        Args:
+            kernel: float32.
+            bias: float32, or None.
+            given: the inputs.
+            rounded: whether the kernel gets 8 bits; by default as the graph says.
+        """
         inputs = int(np.prod(kernel.shape[: kernel.ndim - (1 if bias is None else bias.ndim)]))
-        weights = self.constant(np.ascontiguousarray(kernel.reshape(inputs, -1).T))
+        turned = np.ascontiguousarray(kernel.reshape(inputs, -1).T)
+        if self._rounded if rounded is None else rounded:
+            integers, scales = quantised(turned)
+            weights = restored(self.ops, self.ops.constant(integers, np.int8), scales)
+        else:
+            weights = self.constant(turned)
         found = self.ops.matmul(given, weights, False, True)
         return found if bias is None else self.ops.add(found, self.constant(bias.reshape(-1)))
 

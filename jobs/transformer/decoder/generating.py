@@ -81,17 +81,18 @@ class Generator:
     Args:
         decoder: its layout and weights.
         texts: its tokenizer.
-        precision: `float32` or `bfloat16`.
+        precision: `float32`, `bfloat16` or, of OpenVINO, `int8`.
         library: `tensorflow` or `openvino`.
     """
 
     def __init__(self, decoder: Decoder, texts: Texts, precision: str, library: str = "tensorflow") -> None:
-        layout, kind = decoder.layout, KINDS[precision]
+        layout = decoder.layout
         if library == "openvino":
             from jobs.transformer.decoder.openvino import OpenVinoDecoder
 
             self._set(layout, texts, OpenVinoDecoder(layout, decoder.weights, precision).session)
         else:
+            kind = KINDS[precision]
             weights = tensors(decoder.weights, kind)
             self._set(layout, texts, lambda *shape: GraphSession(layout, lambda: weights, kind, *shape))
 

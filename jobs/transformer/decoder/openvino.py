@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.transformer.bulk.openvino import compiled, quiet_import
+from jobs.transformer.bulk.openvino import between, compiled, quiet_import
+from jobs.transformer.bulk.quantising import INT8
 from jobs.transformer.decoder.forward import MASKED
 from jobs.transformer.decoder.layout import Array, Layout
 from jobs.transformer.decoder.openvino_graph import TYPES, Kernels, StepGraph, angles, windows
@@ -22,13 +23,14 @@ class OpenVinoDecoder:
     Args:
         layout: of the decoder.
         weights: float32 by name.
-        precision: `float32` or `bfloat16`.
+        precision: `float32`, `bfloat16` or `int8`.
     """
 
     def __init__(self, layout: Layout, weights: Mapping[str, Array], precision: str) -> None:
-        self.layout, self.precision = layout, precision
+        self.layout, self.precision = layout, between(precision)
+        self._asked = precision
         self._openvino = quiet_import()
-        self._kernels = Kernels(self._openvino, weights, precision)
+        self._kernels = Kernels(self._openvino, weights, self.precision, rounded=precision == INT8)
         self._core = self._openvino.Core()
 
     def session(self, rows: int, slots: int) -> Session:
@@ -38,7 +40,7 @@ class OpenVinoDecoder:
     def request(self, rows: int, slots: int, width: int) -> Any:
         """A compiled step, to be asked."""
         graph = StepGraph(self.layout, self._kernels, rows, slots, width)
-        return compiled(self._core, graph.model(), self.precision, streams=1).create_infer_request()
+        return compiled(self._core, graph.model(), self._asked, streams=1).create_infer_request()
 
     def cache(self, shape: tuple[int, ...]) -> Any:
         """A tensor of keys or values, of zeros."""

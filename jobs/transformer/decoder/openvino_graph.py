@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.transformer.bulk.quantising import quantised, restored
 from jobs.transformer.decoder.layout import Array, Layout
 
 #: The types of weights, keys and values; and of what they are in NumPy, which knows no bfloat16.
@@ -21,10 +22,13 @@ class Kernels:
     Args:
         openvino: the imported library.
         weights: float32 by the names of `Layout.shapes`.
-        precision: `float32` or `bfloat16`.
+        precision: of the tables, and of keys and values: `float32` or `bfloat16`.
+        rounded: whether products are of kernels of 8 bits.
     """
 
-    def __init__(self, openvino: Any, weights: Mapping[str, Array], precision: str) -> None:
+    def __init__(
+        self, openvino: Any, weights: Mapping[str, Array], precision: str, rounded: bool = False
+    ) -> None:
         import ml_dtypes
 
         self.openvino, self.precision = openvino, precision
@@ -34,7 +38,13 @@ class Kernels:
         self._tensors = {
             name: self.filled((array if is_table(name) else array.T).astype(kind))
             for name, array in weights.items()
-            if array.ndim > 1
+            if array.ndim > 1 and not (rounded and is_product(name))
+        }
+        #: Of 8 bits, with the scales of their rows. A table whose rows are read as well has both.
+        self._rounded = {
+            name: self._filled_rounded(array if is_table(name) else array.T)
+            for name, array in weights.items()
+            if rounded and array.ndim > 1 and name != "positions"
         }
 
     def filled(self, array: Array) -> Any:
@@ -43,6 +53,21 @@ class Kernels:
         found = self.openvino.Tensor(getattr(self.openvino.Type, name), list(array.shape))
         found.data.view(plain)[:] = array.view(plain)
         return found
+
+    def _filled_rounded(self, kernel: Array) -> tuple[Any, Array]:
+        integers, scales = quantised(np.ascontiguousarray(kernel))
+        found = self.openvino.Tensor(self.openvino.Type.i8, list(integers.shape))
+        found.data[:] = integers
+        return found, scales
+
+    def factor(self, name: str) -> Any:
+        """The second factor of a product: a new constant on the shared memory, (outputs, inputs)."""
+        from openvino import op, opset13
+
+        if name not in self._rounded:
+            return self.constant(name)
+        integers, scales = self._rounded[name]
+        return restored(opset13, op.Constant(integers, shared_memory=True), scales)
 
     def constant(self, name: str) -> Any:
         """A new constant on the shared memory, as float32."""
@@ -55,6 +80,11 @@ class Kernels:
 def is_table(name: str) -> bool:
     """Whether a weight has a row for each token or place, rather than being a kernel."""
     return name in ("embedding", "positions", "output")
+
+
+def is_product(name: str) -> bool:
+    """Whether a weight is nothing but the second factor of a product."""
+    return name == "output" or not is_table(name)
 
 
 class StepGraph:
@@ -110,7 +140,7 @@ class StepGraph:
             new += [keys, values]
         state = self._norm("norm", state)
         chosen = ops.gather(state, ops.unsqueeze(self._last, self._integers([1])), self._integers(1), 1)
-        table = self._kernels.constant("embedding" if layout.tied else "output")
+        table = self._kernels.factor("embedding" if layout.tied else "output")
         logits = ops.matmul(ops.squeeze(chosen, self._integers([1])), table, False, True)
         found = ops.concat([ops.unsqueeze(each, self._integers([0])) for each in new], 0)
         outputs = [ops.convert(logits, "f32"), ops.convert(found, TYPES[self._kernels.precision][0])]
@@ -202,7 +232,7 @@ class StepGraph:
         )
 
     def _product(self, name: str, values: Any, biased: bool) -> Any:
-        found = self._ops.matmul(values, self._kernels.constant(name), False, True)
+        found = self._ops.matmul(values, self._kernels.factor(name), False, True)
         return self._ops.add(found, self._numbers(self._kernels.rest[f"{name}_bias"])) if biased else found
 
     def _norm(self, name: str, state: Any) -> Any:

@@ -26,7 +26,7 @@ def run(spec: EvaluateGeneration, context: JobContext) -> GenerationScores:
         BadInput: the model, the text or the questions cannot be loaded or used; the text says why.
         Stopped: asked to stop; it begins anew then, but for the tokens, which are kept.
     """
-    model = told(spec, context)
+    model = told(spec, context, spec.precision)
     if spec.max_length > model.layout.positions:
         raise BadInput(
             f"max_length is {spec.max_length}, and the model reads {model.layout.positions} tokens"

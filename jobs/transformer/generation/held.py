@@ -49,6 +49,10 @@ class Told:
     teller: Teller
 
 
+#: Of a weight. With 8 bits the table of tokens is there a second time.
+_BYTES = {"float32": 4, "bfloat16": 2, "int8": 2}
+
+
 def generator(spec: AnyOfModel, context: JobContext, choice: Choice) -> Generator:
     """The model that a spec names, to generate with.
 
@@ -72,13 +76,18 @@ def generator(spec: AnyOfModel, context: JobContext, choice: Choice) -> Generato
     return _held(f"generator {choice}", spec, context, read)
 
 
-def told(spec: AnyOfModel, context: JobContext) -> Told:
+def told(spec: AnyOfModel, context: JobContext, precision: str) -> Told:
     """The model that a spec names, to measure texts with.
+
+    Args:
+        spec: names it.
+        context: has it.
+        precision: `auto`, `float32` or `bfloat16`.
 
     Raises:
         BadInput: it cannot be had here, or is not what generates texts; the text says what to do.
     """
-    precision = machine.precision(spec.precision)
+    precision = machine.precision(precision)
 
     def read(folder: Path) -> tuple[Told, int]:
         decoder, kind = folders.read(folder), KINDS[precision]
@@ -90,7 +99,7 @@ def told(spec: AnyOfModel, context: JobContext) -> Told:
 
 
 def _bytes(layout: Layout, precision: str) -> int:
-    return (4 if precision == "float32" else 2) * layout.parameters()
+    return _BYTES[precision] * layout.parameters()
 
 
 def _held(what: str, spec: AnyOfModel, context: JobContext, read: Callable[[Path], tuple[T, int]]) -> T:

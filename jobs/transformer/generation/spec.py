@@ -234,6 +234,9 @@ class EvaluateGeneration(OfModel[GenerationScores], kind="transformer.generation
     imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.generation.evaluate")
     reuses_runner: ClassVar[bool] = True
 
+    precision: Precision = Field(
+        default="auto", description="auto = bfloat16 where the processor calculates with it"
+    )
     dataset: CorpusName | None = Field(
         default=None, description="a text corpus, of which a part is looked at"
     )

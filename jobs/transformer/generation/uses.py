@@ -10,6 +10,8 @@ from jobs.errors import InvalidSpec
 from jobs.names import JobField, JobName, PretrainedName, TextSetName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import JobResult, ResultT
+from jobs.transformer.bulk import fields as bulk
+from jobs.transformer.bulk.fields import Engine
 
 Trained = Annotated[JobName, JobField("transformer.generation.train")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -54,16 +56,13 @@ class Generated(JobResult):
 
 
 class OfModel(OfOneModel[ResultT], Generic[ResultT]):
-    """What all uses of a model have in common: which model, and what it calculates in."""
+    """What all uses of a model have in common: which model."""
 
     model: Trained | None = Field(default=None, description="a finished transformer.generation.train job")
     pretrained: PretrainedName | None = Field(
         default=None,
         description="in place of 'model': smollm2-135m, a checkpoint from a hub (owner/name), a folder, or "
         "an upload; of the families gpt2, llama, mistral, qwen2, qwen3 and gemma3_text",
-    )
-    precision: Precision = Field(
-        default="auto", description="auto = bfloat16 where the processor calculates with it"
     )
 
 
@@ -111,15 +110,15 @@ class GenerateTexts(OfModel[Generated], kind="transformer.generation.generate"):
         le=1_024,
         description="answers computed at once; rounded down to a power of two, and to what memory holds",
     )
-    engine: Literal["auto", "openvino", "tensorflow"] = Field(
-        default="auto", description="what computes; auto = openvino on a CPU, where it is installed"
-    )
+    engine: Engine = "auto"
+    precision: bulk.Precision = "auto"
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while generating"
     )
 
     @model_validator(mode="after")
     def _some_texts(self) -> Self:
+        bulk.check(self.kind, self.engine, self.precision)
         if bool(self.texts) == (self.dataset is not None):
             received = "both" if self.texts else "neither"
             raise InvalidSpec(

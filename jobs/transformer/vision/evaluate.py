@@ -13,6 +13,7 @@ from jobs.datasets.images.fitting import fitted
 from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, Stopped
 from jobs.transformer.bulk.engine import Choice
+from jobs.transformer.bulk.quantising import INT8
 from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of
 from jobs.transformer.vision.asking import Array, Classifier, classifier, computed
@@ -52,7 +53,8 @@ def run(spec: EvaluateImageClassifier, context: JobContext) -> ImageEvaluation:
     given = context.image_set(spec.dataset) if spec.dataset else None
     training: Any = context.spec_of(spec.model) if spec.model else None
     size = given.shape[:2] if given else (0, 0)  # of a job's network it is known
-    model = classifier(spec, size, Choice.of("tensorflow", spec.precision), context)
+    library = "auto" if spec.precision == INT8 else "tensorflow"
+    model = classifier(spec, size, Choice.of(library, spec.precision), context)
     names = model.plan.class_names
     known, notes = _learnt_from(model, training, context)
     if given is None:

@@ -8,10 +8,11 @@ from jobs.errors import InvalidSpec
 from jobs.names import DataSetName, ImagesName, JobField, JobName, PretrainedName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import Frozen, JobResult, ResultT
+from jobs.transformer.bulk import fields
+from jobs.transformer.bulk.fields import Engine, Precision
 from jobs.transformer.judging.figures import Scores
 
 TrainedNetwork = Annotated[JobName, JobField("transformer.vision.train")]
-Precision = Literal["auto", "float32", "bfloat16"]
 
 #: What a runner may import ahead of a job on images.
 IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
@@ -60,9 +61,7 @@ class Asking(OfOneModel[ResultT], Generic[ResultT]):
         description="in place of 'model': a checkpoint of ViT, DeiT or Swin: from a hub (owner/name), "
         "a folder, or an upload",
     )
-    precision: Precision = Field(
-        default="auto", description="auto = bfloat16 where the processor calculates with it"
-    )
+    precision: Precision = "auto"
 
 
 class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.classify"):
@@ -77,12 +76,15 @@ class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.class
         "begins with / or ./ and is uploaded when the job is submitted; its rows are in the order of names"
     )
     output: Literal["parquet", "csv"] = Field(default="parquet", description="the format of the result")
-    engine: Literal["auto", "openvino", "tensorflow"] = Field(
-        default="auto", description="auto = OpenVINO on a CPU if it is installed"
-    )
+    engine: Engine = "auto"
     checkpoint_seconds: float = Field(
         default=30, ge=0, le=24 * 3600, description="seconds between checkpoints while classifying"
     )
+
+    @model_validator(mode="after")
+    def _engine_has_precision(self) -> Self:
+        fields.check(self.kind, self.engine, self.precision)
+        return self
 
 
 class EvaluateImageClassifier(Asking[ImageEvaluation], kind="transformer.vision.evaluate"):

@@ -8,6 +8,7 @@ picture can go through.
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from jobs.training import machine
@@ -89,16 +90,43 @@ def _mirrored(images: tf.Tensor, by: int) -> tf.Tensor:
 
 def reflected(images: tf.Tensor, by: int) -> tf.Tensor:
     """What `tf.pad` makes with `REFLECT`, of images larger than `by`, in less time."""
-    for axis in (1, 2):
-        side = images.shape[axis]
-        before = [_line(images, axis, by - number) for number in range(by)]
-        after = [_line(images, axis, side - 2 - number) for number in range(by)]
-        images = tf.concat([*before, images, *after], axis=axis)
-    return images
+
+    @tf.custom_gradient
+    def padded(images: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+        shape = images.shape
+        for axis in (1, 2):
+            side = shape[axis]
+            before, after = (_turned(_lines(images, axis, at, by), axis) for at in (1, side - 1 - by))
+            images = tf.concat([before, images, after], axis=axis)
+        return images, lambda gradient: _folded(_folded(gradient, 2, shape[2], by), 1, shape[1], by)
+
+    outputs: tf.Tensor = padded(images)
+    return outputs
 
 
-def _line(images: tf.Tensor, axis: int, place: int) -> tf.Tensor:
-    return images[:, place : place + 1] if axis == 1 else images[:, :, place : place + 1]
+def _folded(gradient: tf.Tensor, axis: int, side: int, by: int) -> tf.Tensor:
+    """Adds what was put around images to what it was a copy of: the gradient of that."""
+    if side < 2 * by + 2:  # both ends are copies of the same lines
+        inner = _lines(gradient, axis, by, side)
+        for first, at in ((0, 1), (by + side, side - 1 - by)):
+            around = [(0, 0)] * 4
+            around[axis] = (at, side - at - by)
+            inner += tf.pad(_turned(_lines(gradient, axis, first, by), axis), around)
+        return inner
+    sizes = [by, 1, by, side - 2 * by - 2, by, 1, by]
+    before, first, near, middle, far, last, after = tf.split(gradient, sizes, axis=axis)
+    near, far = near + _turned(before, axis), far + _turned(after, axis)
+    return tf.concat([first, near, middle, far, last], axis=axis)
+
+
+def _lines(images: tf.Tensor, axis: int, first: int, count: int) -> tf.Tensor:
+    begin, size = [0] * 4, list(images.shape)
+    begin[axis], size[axis] = first, count
+    return tf.slice(images, begin, size)
+
+
+def _turned(lines: tf.Tensor, axis: int) -> tf.Tensor:
+    return lines if lines.shape[axis] == 1 else tf.reverse(lines, [axis])
 
 
 @tf.custom_gradient
@@ -116,14 +144,12 @@ def convolved(padded: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Gradient
             strides=[1, 1, 1, 1],
             padding="VALID",
         )
-        rows, columns, filters = maps.shape[1:]
+        batch, rows, columns, filters = maps.shape
+        channels = padded.shape[3]
         flat = tf.reshape(maps, (-1, filters))
+        size, pixels = tf.constant((batch, rows, columns, channels)), tf.constant((-1, channels))
         products = [
-            tf.matmul(
-                tf.reshape(padded[:, down : down + rows, right : right + columns], (-1, padded.shape[3])),
-                flat,
-                transpose_a=True,
-            )
+            tf.matmul(tf.reshape(tf.slice(padded, (0, down, right, 0), size), pixels), flat, transpose_a=True)
             for down in range(3)
             for right in range(3)
         ]
@@ -132,18 +158,35 @@ def convolved(padded: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Gradient
     return tf.nn.conv2d(padded, kernel, 1, "VALID"), gradient
 
 
-def _normalised_in_one(images: tf.Tensor) -> tf.Tensor:
+@tf.custom_gradient
+def _normalised_in_one(images: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
     """By the operation for batches, of one image whose channels are those of all: it reads them once."""
     batch, height, width, channels = images.shape
     count = batch * channels
-    side_by_side = tf.reshape(tf.transpose(images, (1, 2, 0, 3)), (1, height, width, count))
+    scale, zeros = tf.constant(np.ones(count, np.float32)), tf.constant(np.zeros(count, np.float32))
+
+    def side_by_side(images: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.transpose(images, (1, 2, 0, 3)), (1, height, width, count))
+
+    def apart(images: tf.Tensor) -> tf.Tensor:
+        return tf.transpose(tf.reshape(images, (height, width, batch, channels)), (2, 0, 1, 3))
+
+    inputs = side_by_side(images)
     outputs = tf.raw_ops.FusedBatchNormV3(
-        x=side_by_side,
-        scale=tf.ones(count),
-        offset=tf.zeros(count),
-        mean=tf.zeros(count),
-        variance=tf.zeros(count),
-        epsilon=EPSILON,
-        is_training=True,
-    )[0]
-    return tf.transpose(tf.reshape(outputs, (height, width, batch, channels)), (2, 0, 1, 3))
+        x=inputs, scale=scale, offset=zeros, mean=zeros, variance=zeros, epsilon=EPSILON, is_training=True
+    )
+
+    def gradient(maps: tf.Tensor) -> tf.Tensor:
+        found = tf.raw_ops.FusedBatchNormGradV3(
+            y_backprop=side_by_side(maps),
+            x=inputs,
+            scale=scale,
+            reserve_space_1=outputs.reserve_space_1,
+            reserve_space_2=outputs.reserve_space_2,
+            reserve_space_3=outputs.reserve_space_3,
+            epsilon=EPSILON,
+            is_training=True,
+        )
+        return apart(found.x_backprop)
+
+    return apart(outputs.y), gradient

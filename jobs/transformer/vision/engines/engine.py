@@ -66,7 +66,7 @@ class OnOpenVino:
 
         self.rows = min(ROWS, rows_of(network.plan.shape))
         kind = "float32" if network.plan.architecture in EXACT else precision
-        self._engine = OpenVino(lambda library: graph_of(library, network, self.rows), kind)
+        self._engine = OpenVino(lambda library: graph_of(library, network, self.rows, kind), kind)
 
     def run(self, batches: Iterable[Array]) -> Iterator[Array]:
         """See `Engine.run`."""

@@ -13,7 +13,7 @@ from jobs.transformer.vision.networks.network import Network
 FEATURES = {"swin": swin.features, "masked": pretext.masked, "convolutional": pretext.convolutional}
 
 
-def graph_of(openvino: Any, network: Network, rows: int) -> Any:
+def graph_of(openvino: Any, network: Network, rows: int, precision: str) -> Any:
     """A model with the logits, float32 (rows, classes), of images uint8 (rows, height, width, channels).
 
     The same mathematics as `Network.logits`; its number of images is fixed, so that no bit of an output
@@ -23,8 +23,9 @@ def graph_of(openvino: Any, network: Network, rows: int) -> Any:
         openvino: the imported library.
         network: trained.
         rows: images of a call.
+        precision: see `Operations`.
     """
-    pieces = Pieces(rows)
+    pieces = Pieces(rows, precision)
     ops, plan = pieces.ops, network.plan
     images = ops.parameter([rows, *plan.shape], np.uint8, name="images")
     scale = 1.0 / (255.0 * np.array(plan.deviation, np.float64))
@@ -32,7 +33,7 @@ def graph_of(openvino: Any, network: Network, rows: int) -> Any:
     scaled = ops.multiply(ops.convert(images, "f32"), pieces.constant(scale.astype(np.float32)))
     standardised = ops.add(scaled, pieces.constant(offset.astype(np.float32)))
     features = FEATURES.get(plan.architecture, _transformer)(pieces, network.encoder, standardised)
-    return openvino.Model([pieces.dense(network.head, features)], [images], plan.architecture)
+    return openvino.Model([pieces.head(network.head, features)], [images], plan.architecture)
 
 
 def _transformer(pieces: Pieces, encoder: Any, images: Any) -> Any:
@@ -53,7 +54,7 @@ def _transformer(pieces: Pieces, encoder: Any, images: Any) -> Any:
     if not encoder.compact:
         read = ops.gather(normed, pieces.integers(list(range(encoder.reads))), 1)
         return ops.reshape(read, pieces.integers([pieces.rows, -1]), special_zero=False)
-    weights = ops.softmax(pieces.dense(encoder.pool, normed), 1)  # (images, tokens, 1)
+    weights = ops.softmax(pieces.head(encoder.pool, normed), 1)  # (images, tokens, 1)
     return ops.squeeze(ops.matmul(weights, normed, True, False), [1])
 
 

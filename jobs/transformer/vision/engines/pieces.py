@@ -14,10 +14,11 @@ class Pieces(Operations):
 
     Args:
         rows: images of a call.
+        precision: see `Operations`.
     """
 
-    def __init__(self, rows: int) -> None:
-        super().__init__()
+    def __init__(self, rows: int, precision: str) -> None:
+        super().__init__(precision)
         self.rows = rows
 
     def patches(self, encoder: Any, images: Any) -> Any:
