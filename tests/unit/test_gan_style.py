@@ -1,6 +1,7 @@
 """Style transfer: losses beside brute force, layers beside TensorFlow's, state, and odd input."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,11 @@ def seed(step: int = 0) -> tf.Tensor:
     return tf.constant([4, step], tf.int64)
 
 
-def game(**fields: Any) -> StyleGame:
+def game(classes: int = 0, **fields: Any) -> StyleGame:
     keras.utils.set_random_seed(1)
     spec = TrainStyle.model_validate({**SMALL, "precision": "float32", "flip": False, **fields})
-    return build(spec, recipe_for(spec, 12), SHAPE, flip=bool(spec.flip), augment=False)
+    recipe = recipe_for(spec, 12)
+    return build(spec, recipe, SHAPE, flip=bool(spec.flip), augment=False, classes=classes)
 
 
 def batch(count: int = 3) -> dict[str, tf.Tensor]:
@@ -138,6 +140,29 @@ def test_a_step_of_cut_plays_for_the_losses_that_are_calculated_by_hand() -> Non
     game_now = np.mean((np.asarray(model.discriminator(drawn[:3])) - 1) ** 2)
     assert float(found["game"]) == pytest.approx(game_now, rel=1e-4)
     assert float(found["g_loss"]) == pytest.approx(game_now + nce, rel=1e-3)
+
+
+def test_classes_that_are_to_stay_count_as_cross_entropies_calculated_by_hand() -> None:
+    model, labels = game(classes=4, class_weight=3.0), np.array([2, 0, 3], np.int32)
+    data = {**batch(), "source_class": tf.constant(labels), "target_class": tf.constant(labels[::-1])}
+    source, target = pixels(data["source"]), pixels(data["target"])
+    drawn = model.generator(tf.concat([source, target], axis=0))[0][:3]
+    head = [np.asarray(weight) for weight in model.reader.layers[-2].weights]
+    found = model.one_step(data, tf.constant(7, tf.int64))
+    # What the discriminator has learnt of target pictures: its head moved, which nothing else moves.
+    assert not any(
+        np.array_equal(before, after)
+        for before, after in zip(head, model.reader.layers[-2].weights, strict=True)
+    )
+    answers = np.asarray(model.reader(drawn)[1], np.float64)  # of the discriminator as it is by now
+    losses = [
+        -np.log(np.exp(row[label]) / np.exp(row).sum()) for row, label in zip(answers, labels, strict=True)
+    ]
+    assert float(found["classes"]) == pytest.approx(np.mean(losses), rel=1e-4)
+    expected = found["game"] + found["nce"] + 3.0 * found["classes"]
+    assert float(found["g_loss"]) == pytest.approx(float(expected), rel=1e-4)
+    assert game(class_weight=0.0, classes=4).reader is None
+    assert game().reader is None
 
 
 def test_a_step_of_cyclegan_plays_for_the_losses_that_are_calculated_by_hand() -> None:
@@ -283,6 +308,42 @@ def test_a_training_leaves_the_generator_pictures_and_what_doing_nothing_comes_t
     assert run_locally(spec, tmp_path / "stopped", data).state_sha256 == result.state_sha256
 
 
+def test_classes_of_both_sets_are_learnt_from_and_a_training_that_was_stopped_ends_the_same(
+    tmp_path: Path, context_that_stops: Contexts
+) -> None:
+    random, data = np.random.default_rng(2), {}
+    for name, count in (("dark", 30), ("light", 22)):
+        labels = random.integers(0, 3, count)
+        images = (50 * labels + random.integers(0, 99, (8, 8, 1, count))).astype(np.uint8)
+        data[name] = tmp_path / f"{name}.npz"
+        ImageSet(np.moveaxis(images, -1, 0), labels, ("a", "b", "c")).write(data[name])
+    spec = SPEC.model_copy(update={"judge_every": 0, "class_weight": 0.5})
+    with LocalContext(tmp_path / "sets", data) as context:
+        sets = sets_of(spec, context)
+        rows = sets.rows(4)
+        unlike = ImageSet(sets.target.images, sets.target.labels, ("a", "b", "d"))
+    assert (sets.classes, replace(sets, target=unlike).classes, replace(sets, crop=4).classes) == (3, 0, 0)
+    for name, given in (("source", sets.source), ("target", sets.target)):
+        numbers = rows[name].rows
+        assert np.array_equal(np.asarray(rows[f"{name}_class"]), np.asarray(given.labels)[numbers])
+    result = run_locally(spec, tmp_path / "whole", data)
+    with pytest.raises(Stopped):
+        run_locally(spec, tmp_path / "stopped", data, context_that_stops(2))
+    assert run_locally(spec, tmp_path / "stopped", data).state_sha256 == result.state_sha256
+    without = run_locally(spec.model_copy(update={"class_weight": 0.0}), tmp_path / "without", data)
+    assert without.state_sha256 != result.state_sha256
+
+
+def test_a_weight_of_classes_that_the_sets_do_not_share_is_refused(
+    data: dict[str, Path], tmp_path: Path
+) -> None:
+    spec = SPEC.model_copy(update={"class_weight": 1.0})
+    with pytest.raises(
+        BadInput, match=r"'class_weight' is of classes that both sets have.*'dark' of no classes"
+    ):
+        run_locally(spec, tmp_path / "job", data)
+
+
 def test_grey_pictures_beside_coloured_ones_are_taken_as_three_equal_colours(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     data = write(
@@ -338,6 +399,7 @@ def test_sets_that_nothing_can_be_learnt_from_are_refused_in_one_sentence(
         ({"source": "print"}, "'source' and 'target' should be different data sets"),
         ({"image_pool": 5}, "'image_pool' belongs to method cyclegan, received it with 'cut'"),
         ({"method": "cyclegan", "patches": 5}, "'patches' belongs to method cut or fastcut"),
+        ({"method": "cyclegan", "class_weight": 5}, "'class_weight' belongs to method cut or fastcut"),
         ({"on_divergence": "rollback", "judge_every": 0}, "which only 'judge_every' finds, received 0"),
         ({"crop": 30}, "'crop' should be a multiple of 4"),
     ],

@@ -63,10 +63,18 @@ class Sets:
         """Of the squares."""
         return self.crop, self.crop, self.channels
 
+    @property
+    def classes(self) -> int:
+        """How many the pictures of both sets are of; 0 if not of the same, or if crops show too little."""
+        both = self.source, self.target
+        names = self.source.class_names
+        usable = all(each.labels is not None and shows_all(each, self.crop) for each in both)
+        return len(names) if usable and len(names) > 1 and names == self.target.class_names else 0
+
     def rows(self, seed: int) -> Mapping[str, Selection]:
         """Both sets at equal length, in an order of their own each; the smaller one comes again.
 
-        Pairs stay together.
+        Pairs stay together. Where both have the same classes, `source_class` and `target_class` are these.
         """
         if self.paired:
             return {
@@ -74,17 +82,21 @@ class Sets:
                 for name, images in (("source", self.source), ("target", self.target))
             }
         count = max(len(self.source), len(self.target))
-        return {
-            name: Selection(images.images, _repeated(len(images), count, [seed, number]))
-            for number, (name, images) in enumerate((("source", self.source), ("target", self.target)))
-        }
+        found = {}
+        for number, (name, images) in enumerate((("source", self.source), ("target", self.target))):
+            chosen = _repeated(len(images), count, [seed, number])
+            found[name] = Selection(images.images, chosen)
+            if self.classes:
+                found[f"{name}_class"] = Selection(np.asarray(images.labels, np.int32), chosen)
+        return found
 
 
 def sets_of(spec: TrainStyle, context: JobContext) -> Sets:
     """The sets that a spec names.
 
     Raises:
-        BadInput: a set has one picture, or pictures that are smaller than a crop, or both hold the same.
+        BadInput: a set has one picture, or pictures that are smaller than a crop, or both hold the same, or
+            the spec has a weight for classes that they do not share.
     """
     if spec.pairs is not None:
         return _pairs(spec, context, spec.pairs)
@@ -98,7 +110,14 @@ def sets_of(spec: TrainStyle, context: JobContext) -> Sets:
                 "from at least 2, better from some hundred"
             )
     said = f"of {spec.source!r} are {_size(source)} and those of {spec.target!r} {_size(target)}"
-    return Sets(source, target, _crop(spec, source, target, said), *_channels(source, target))
+    sets = Sets(source, target, _crop(spec, source, target, said), *_channels(source, target))
+    if spec.class_weight and not sets.classes:
+        raise BadInput(
+            f"field 'class_weight' is of classes that both sets have, and whose pictures a crop of "
+            f"{sets.crop} pixels shows whole, received {spec.class_weight} with {spec.source!r} of "
+            f"{_classes(source)} and {spec.target!r} of {_classes(target)}; leave it out"
+        )
+    return sets
 
 
 def _pairs(spec: TrainStyle, context: JobContext, name: str) -> Sets:
@@ -188,6 +207,11 @@ def shows_all(images: ImageSet, side: int) -> bool:
 
 def _size(images: ImageSet) -> str:
     return f"{images.shape[0]} x {images.shape[1]}"
+
+
+def _classes(images: ImageSet) -> str:
+    names = images.class_names if images.labels is not None else ()
+    return f"{len(names)} classes, {_size(images)}" if names else "no classes"
 
 
 def _repeated(count: int, wanted: int, seed: list[int]) -> Any:

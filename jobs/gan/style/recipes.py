@@ -33,6 +33,7 @@ class Recipe:
         nce_identity: whether it is also taken of target pictures and what the generator makes of them.
         patches: that PatchNCE compares, of each layer.
         temperature: of PatchNCE.
+        class_weight: of classes that are to stay, where both sets have the same.
         cycle_weight: of what came back.
         identity_weight: of target pictures that are to stay, as a share of `cycle_weight`.
         image_pool: images that the discriminator may see again.
@@ -54,6 +55,7 @@ class Recipe:
     nce_identity: bool = False
     patches: int = 64
     temperature: float = 0.07
+    class_weight: float = 0.0
     cycle_weight: float = 0.0
     identity_weight: float = 0.0
     image_pool: int = 0
@@ -69,8 +71,8 @@ class Recipe:
 
 RECIPES: Mapping[Method, Recipe] = {
     # Park et al. 2020, section 4.1: lambda 1 with the identity, 10 without.
-    "cut": Recipe(steps=4_000, nce_weight=1.0, nce_identity=True),
-    "fastcut": Recipe(steps=4_000, nce_weight=10.0),
+    "cut": Recipe(steps=4_000, nce_weight=1.0, nce_identity=True, class_weight=1.0),
+    "fastcut": Recipe(steps=4_000, nce_weight=10.0, class_weight=1.0),
     # Zhu et al. 2017, section 4: lambda 10, half of it for the identity, a pool of 50.
     "cyclegan": Recipe(steps=4_000, cycle_weight=10.0, identity_weight=0.5, image_pool=50),
     # Isola et al. 2017, section 3.3 and table 1: lambda 100, a U-Net.
@@ -81,6 +83,7 @@ RECIPES: Mapping[Method, Recipe] = {
 USES: Mapping[str, tuple[Method, ...]] = {
     "nce_weight": ("cut", "fastcut"),
     "patches": ("cut", "fastcut"),
+    "class_weight": ("cut", "fastcut"),
     "cycle_weight": ("cyclegan",),
     "identity_weight": ("cyclegan",),
     "image_pool": ("cyclegan",),

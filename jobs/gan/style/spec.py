@@ -143,6 +143,13 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
     patches: int | None = Field(
         default=None, ge=2, le=65_536, description="cut, fastcut: patches compared, of each layer"
     )
+    class_weight: float | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="cut, fastcut: weight of classes that are to stay, where both sets have the same and "
+        "crops show whole pictures; by default 1; 0 = labels are not looked at",
+    )
     cycle_weight: float | None = Field(
         default=None, gt=0, le=1000, description="cyclegan: weight of what comes back"
     )

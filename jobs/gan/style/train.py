@@ -42,7 +42,7 @@ def run(spec: TrainStyle, context: JobContext) -> StyleTraining:
     few = len(sets.learnt if sets.paired else sets.target) < FEW
     augment = spec.augment if spec.augment is not None else few
     flip = spec.flip if spec.flip is not None else sets.channels > 1
-    model = build(spec, recipe, sets.shape, flip=flip, augment=augment)
+    model = build(spec, recipe, sets.shape, flip=flip, augment=augment, classes=sets.classes)
     watch = Watch(spec, sets, model.average, model.back, epochs, context)
     trained = train(
         model,

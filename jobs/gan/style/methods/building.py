@@ -8,9 +8,11 @@ from jobs.gan.style.recipes import Recipe
 from jobs.gan.style.spec import TrainStyle
 
 
-def build(spec: TrainStyle, recipe: Recipe, shape: Shape, *, flip: bool, augment: bool) -> StyleGame:
-    """Untrained, and the same in every process if the random seed is."""
-    kind: type[Contrastive | CycleGan | Paired] = Contrastive
-    if spec.method in ("cyclegan", "pix2pix"):
-        kind = CycleGan if spec.method == "cyclegan" else Paired
+def build(
+    spec: TrainStyle, recipe: Recipe, shape: Shape, *, flip: bool, augment: bool, classes: int = 0
+) -> StyleGame:
+    """Untrained, and the same in every process if the random seed is; with `classes` that are to stay."""
+    if spec.method in ("cut", "fastcut"):
+        return Contrastive(spec, recipe, shape, flip=flip, augment=augment, classes=classes)
+    kind: type[CycleGan | Paired] = CycleGan if spec.method == "cyclegan" else Paired
     return kind(spec, recipe, shape, flip=flip, augment=augment)

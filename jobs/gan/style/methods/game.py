@@ -1,6 +1,6 @@
 """What all trainings of style transfer share: their pictures, their game, and the average that draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -94,9 +94,15 @@ class StyleGame(Trainable):
         return discriminator(changed(images, seed) if self.augment else images, training=True)
 
     def teach_discriminators(
-        self, pairs: Sequence[tuple[keras.Model, tf.Tensor, tf.Tensor]], seed: tf.Tensor
+        self,
+        pairs: Sequence[tuple[keras.Model, tf.Tensor, tf.Tensor]],
+        seed: tf.Tensor,
+        further: Callable[[], tf.Tensor] = lambda: tf.zeros(()),
     ) -> Metrics:
-        """One update of each discriminator from real and generated images; losses and scores, their means."""
+        """One update of each discriminator from real and generated images; losses and scores, their means.
+
+        `further` is what they learn besides, a loss that comes on top.
+        """
         losses, reals, fakes = [], [], []
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([weight.value for weight in self.judging])
@@ -109,7 +115,7 @@ class StyleGame(Trainable):
                 reals.append(tf.reduce_mean(self.objective.scores(logits[0])))
                 fakes.append(tf.reduce_mean(self.objective.scores(logits[1])))
             d_loss = tf.add_n(losses) / len(losses)
-            whole = tf.add_n(losses)
+            whole = tf.add_n([*losses, further()])
         self.discriminator_optimizer.apply(tape.gradient(whole, self.judging), self.judging)
         return {
             "d_loss": d_loss,

@@ -58,6 +58,20 @@ def build_discriminator(
     return keras.Model(images, logits, name="discriminator")
 
 
+def build_reader(discriminator: keras.Model, classes: int, dtype: str) -> keras.Model:
+    """The same network with a second output: logits (batch, classes), float32 (Choi et al. 2018, figure 3).
+
+    Args:
+        discriminator: whose layers, all but the last, also find the class.
+        classes: how many there are.
+        dtype: Keras's policy for what it calculates in.
+    """
+    hidden = keras.layers.Flatten(dtype=dtype, name="flat")(discriminator.get_layer("judge").input)
+    answers = keras.layers.Dense(classes, dtype=dtype, name="read")(hidden)
+    answers = keras.layers.Activation("linear", dtype="float32", name="answers")(answers)
+    return keras.Model(discriminator.inputs, [*discriminator.outputs, answers], name="reader")
+
+
 def _leaky(values: Any) -> Any:
     # TensorFlow's operation of that name makes its rewriter of graphs fail, with a line in every log.
     return keras.ops.maximum(values, LEAK * values)
