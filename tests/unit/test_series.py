@@ -368,6 +368,7 @@ def test_every_window_of_the_test_part_counts_once_and_in_no_other_way_by_blocks
     mean = np.mean([score.mse for score in found.by_column.values()])
     assert mean == pytest.approx(found.forecast["ridge"].mse)
     monkeypatch.setattr("jobs.selfsupervised.series.measuring.BLOCKS", 1)
+    assert run_locally(spec, tmp_path / "by-block", data).forecast == found.forecast  # to the bit
     monkeypatch.setattr(method, "ROWS", 64)
     again = run_locally(spec, tmp_path / "other", data)
     assert again.forecast["ridge"].mse == pytest.approx(found.forecast["ridge"].mse, rel=1e-12)
