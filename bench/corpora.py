@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from jobs.tokens.vocabulary import Vocabulary, Wanted, vocabulary_of
 KINDS: dict[str, Vocabulary] = {"bpe": "bpe", "bytes": "bytes", "characters": "characters"}
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 WORDS = 50_000
+STATUS = Path("/proc/self/status")
 #: Words that are drawn at once.
 BLOCK = 1_000_000
 
@@ -90,7 +92,7 @@ def killed(folder: Path, kind: str) -> None:
 
 def measured(what: str, folder: Path, kind: str = "", job: str = "") -> None:
     """Does a step, and prints what it took."""
-    before, about = resource.getrusage(resource.RUSAGE_SELF), ""
+    before, about, watch = resource.getrusage(resource.RUSAGE_SELF), "", Own()
     if what == "take":
         (folder / "corpus").mkdir()
         corpus = take_corpus(folder / "text.txt", folder / "corpus", Dividing("blank-line"))
@@ -112,7 +114,26 @@ def measured(what: str, folder: Path, kind: str = "", job: str = "") -> None:
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     peak = after.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
     rate = corpus.bytes / 1e6 / seconds
-    print(f"{seconds:.1f} processor s, {rate:.1f} MB/s of text, peak {peak:.0f} MB, {about}")
+    own = f" ({watch.most / 1e6:.0f} without mapped files)" if watch.most else ""
+    print(f"{seconds:.1f} processor s, {rate:.1f} MB/s of text, peak {peak:.0f} MB{own}, {about}")
+
+
+class Own:
+    """The largest memory that is the process's own, looked at ten times a second; 0 where Linux is not.
+
+    What is mapped of files counts to a process's peak, too, and is the system's to take back.
+    """
+
+    def __init__(self) -> None:
+        self.most = 0
+        if STATUS.exists():
+            threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            (line,) = (each for each in STATUS.read_text().splitlines() if each.startswith("RssAnon"))
+            self.most = max(self.most, int(line.split()[1]) * 1024)
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":
