@@ -23,28 +23,20 @@ class Operations:
 
     def head(self, layer: Any, given: Any) -> Any:
         """`dense` with the kernel as it is: the last one of a network costs little and decides."""
-        return self._product(layer, given, rounded=False)
+        return self._product(*_kernel_and_bias(layer), given, rounded=False)
 
     def dense(self, layer: Any, given: Any) -> Any:
         """Inputs times the kernel of a dense layer, and its bias if it has one."""
-        return self._product(layer, given, self._rounded)
+        return self.product(*_kernel_and_bias(layer), given)
 
-    def _product(self, layer: Any, given: Any, rounded: bool) -> Any:
-        kernel = array_of(layer.kernel)
-        return self.product(kernel, None if layer.bias is None else array_of(layer.bias), given, rounded)
+    def product(self, kernel: Array, bias: Array | None, given: Any) -> Any:
+        """Inputs times a kernel, whose axes that are none of the bias are inputs, and the bias."""
+        return self._product(kernel, bias, given, self._rounded)
 
-    def product(self, kernel: Array, bias: Array | None, given: Any, rounded: bool | None = None) -> Any:
-        """Inputs times a kernel, whose axes that are none of the bias are inputs, and the bias.
-
-        Args:
-            kernel: float32.
-            bias: float32, or None.
-            given: the inputs.
-            rounded: whether the kernel gets 8 bits; by default as the graph says.
-        """
+    def _product(self, kernel: Array, bias: Array | None, given: Any, rounded: bool) -> Any:
         inputs = int(np.prod(kernel.shape[: kernel.ndim - (1 if bias is None else bias.ndim)]))
         turned = np.ascontiguousarray(kernel.reshape(inputs, -1).T)
-        if self._rounded if rounded is None else rounded:
+        if rounded:
             integers, scales = quantised(turned)
             weights = restored(self.ops, self.ops.constant(integers, np.int8), scales)
         else:
@@ -94,6 +86,10 @@ class Operations:
     def integers(self, values: list[int]) -> Any:
         """An int32 constant, such as a shape or axes."""
         return self.ops.constant(values, np.int32)
+
+
+def _kernel_and_bias(layer: Any) -> tuple[Array, Array | None]:
+    return array_of(layer.kernel), None if layer.bias is None else array_of(layer.bias)
 
 
 def array_of(variable: Any) -> Array:

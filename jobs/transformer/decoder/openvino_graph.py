@@ -34,17 +34,18 @@ class Kernels:
         self.openvino, self.precision = openvino, precision
         self.rest = {name: array for name, array in weights.items() if array.ndim == 1}
         kind = np.dtype(ml_dtypes.bfloat16 if precision == "bfloat16" else np.float32)
+        last = "output" if "output" in weights else "embedding"
         #: Kernels turned to (outputs, inputs), as OpenVINO keeps them; tables as they are.
         self._tensors = {
             name: self.filled((array if is_table(name) else array.T).astype(kind))
             for name, array in weights.items()
             if array.ndim > 1 and not (rounded and is_product(name))
         }
-        #: Of 8 bits, with the scales of their rows. A table whose rows are read as well has both.
+        #: Of 8 bits, with the scales of their rows. The table of tokens has both where it tells tokens, too.
         self._rounded = {
             name: self._filled_rounded(array if is_table(name) else array.T)
             for name, array in weights.items()
-            if rounded and array.ndim > 1 and name != "positions"
+            if rounded and array.ndim > 1 and (is_product(name) or name == last)
         }
 
     def filled(self, array: Array) -> Any:
