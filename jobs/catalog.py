@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.datasets.readable import one_line
 from jobs.errors import InvalidSpec
+from jobs.imports import import_large
 from jobs.spec import SHOWN, JobResult, JobSpec, ResultT
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ def package_of(kind: str) -> str:
 
 def action(kind: str) -> ModuleType:
     """The module that does the work of a kind."""
+    import_large(spec_type(kind).imports)
     return import_module(_action(kind))
 
 

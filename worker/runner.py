@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from jobs import catalog
 from jobs.errors import Stopped
+from jobs.imports import import_large
 from worker.closing import LostLease
 from worker.context import WorkerContext
 from worker.dividing import Divided, carry_out
@@ -59,6 +60,7 @@ def serve(saying: int, modules: Sequence[str] = ()) -> NoReturn:
     _be_the_first_to_go()
     inbox = Inbox()
     Thread(target=_listen, args=(inbox,), daemon=True).start()
+    import_large(modules)
     for module in modules:
         with suppress(ImportError):  # the job itself says it better
             import_module(module)

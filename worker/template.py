@@ -14,6 +14,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
+from jobs.imports import import_large
 from worker import runner
 from worker.leftovers import draw_anew
 from worker.starts import FORK, LONGEST, STATUS, UNFIT
@@ -25,6 +26,7 @@ def main() -> None:
         os.set_inheritable(worker.fileno(), False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         runner.die_with_parent()
+        import_large(sys.argv[2:])
         for module in sys.argv[2:]:
             with suppress(Exception):  # the job itself says it better
                 import_module(module)

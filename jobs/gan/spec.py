@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from jobs.extending.specs import TrainingSpec
 from jobs.gan.architectures.recipes import Architecture, check
 from jobs.gan.uses import Augmentation, AugmentDataSet, EvaluateGan, Evaluation
+from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName
 from jobs.spec import JobResult, JobSpec
 
@@ -75,7 +76,7 @@ class ImagesResult(JobResult):
 class TrainGan(TrainingSpec[GanResult], kind="gan.train"):
     """Trains a generator against a discriminator on a set of images."""
 
-    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.train")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.gan.train")
 
     dataset: DataSetName = Field(
         default="mnist-5k", description="a built-in data set of images, or one that you uploaded"
@@ -175,7 +176,7 @@ def looks_every(spec: TrainGan, epochs: int) -> int:
 class GenerateImages(JobSpec[ImagesResult], kind="gan.generate"):
     """Draws images with a trained generator."""
 
-    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.generate")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.gan.generate")
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName, Name
 from jobs.spec import JobResult, JobSpec
 
@@ -45,7 +46,7 @@ class Evaluation(JobResult):
 class EvaluateGan(JobSpec[Evaluation], kind="gan.evaluate"):
     """Measures how good a trained generator is, against its own data set."""
 
-    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.evaluate")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.gan.evaluate")
     reuses_runner: ClassVar[bool] = True  # but where it has to train the network that measures
 
     model: Annotated[JobName, JobField("gan.train")] = Field(description="a finished gan.train job")
@@ -83,7 +84,7 @@ def _not_a_named_one(name: str) -> str:
 class AugmentDataSet(JobSpec[Augmentation], kind="gan.augment"):
     """Makes a labelled data set of a conditional GAN's samples, and measures what it adds to real images."""
 
-    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.augment")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.gan.augment")
 
     model: Annotated[JobName, JobField("gan.train")] = Field(
         description="a finished gan.train job with conditional=true"

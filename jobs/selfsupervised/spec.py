@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
 from jobs.extending.specs import TrainingSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName
 from jobs.selfsupervised.methods.recipes import RECIPES, Method
 from jobs.spec import JobResult, JobSpec
@@ -22,7 +23,7 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 Widths = Annotated[tuple[Width, ...], Field(max_length=8, strict=False)]
 TrainedModel = Annotated[JobName, JobField("selfsupervised.train")]
 
-IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
+IMPORTS = OF_NETWORKS
 
 
 class TrainingResult(JobResult):

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import JobField, JobName, PretrainedName, TextSetName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import JobResult, ResultT
@@ -25,7 +26,7 @@ Text = Annotated[str, BeforeValidator(readable), StringConstraints(max_length=1_
 Texts = Annotated[tuple[Text, ...], Field(max_length=10_000, strict=False)]
 
 #: What a runner may import ahead of a job on texts.
-IMPORTS = ("tensorflow", "keras", "keras_hub", "safetensors.numpy", "transformers", "pyarrow")
+IMPORTS = (*OF_NETWORKS, "keras_hub", "transformers", "pyarrow")
 
 
 class Classification(JobResult):

@@ -10,6 +10,7 @@ from jobs.extending.specs import TrainingSpec
 from jobs.gan.style.networks.size import Network
 from jobs.gan.style.recipes import Loss, Method, check
 from jobs.gan.style.uses import ApplyStyle, EvaluateStyle, PartnerScores, StyleEvaluation, TranslatedPictures
+from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, PairsName
 from jobs.spec import JobResult
 
@@ -27,7 +28,7 @@ __all__ = [
 #: Pictures, and looks, of a training in all, unless the spec says otherwise.
 PICTURES, LOOKS = 15, 8
 #: Modules that a runner may import ahead of a job.
-IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
+IMPORTS = OF_NETWORKS
 
 #: Data sets to try it with.
 USUAL = {"source": "mnist-5k", "target": "print"}

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName, PairsName
 from jobs.spec import Frozen, JobResult, JobSpec
 
@@ -24,7 +25,7 @@ class TranslatedPictures(JobResult):
 class ApplyStyle(JobSpec[TranslatedPictures], kind="gan.style.apply"):
     """Gives pictures the look that a training has learnt, each whole, whatever its size."""
 
-    imports: ClassVar[tuple[str, ...]] = ("tensorflow", "keras", "safetensors.numpy", "jobs.gan.style.apply")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.gan.style.apply")
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 
@@ -101,9 +102,7 @@ class EvaluateStyle(JobSpec[StyleEvaluation], kind="gan.style.evaluate"):
     """Measures the look that a generator gives and the content it keeps, beside the simplest methods."""
 
     imports: ClassVar[tuple[str, ...]] = (
-        "tensorflow",
-        "keras",
-        "safetensors.numpy",
+        *OF_NETWORKS,
         "jobs.gan.style.evaluate",
     )
     model: StyleModel = Field(description="a finished gan.style.train job")

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from jobs.errors import InvalidSpec
 from jobs.extending.specs import TrainingSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import JobField, JobName, TableName
 from jobs.selfsupervised.series.uses import Filled, FillSeries
 from jobs.spec import Frozen, JobResult, JobSpec
@@ -32,7 +33,7 @@ __all__ = [
     "TrainingFigures",
 ]
 
-IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
+IMPORTS = OF_NETWORKS
 
 
 class PointScores(Frozen):

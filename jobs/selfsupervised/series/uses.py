@@ -36,7 +36,7 @@ class Filled(JobResult):
 class FillSeries(JobSpec[Filled], kind="selfsupervised.series.fill"):
     """Fills in what is missing in a table with time, with intervals, and says which values were filled."""
 
-    imports: ClassVar[tuple[str, ...]] = ("scipy.linalg", "matplotlib", "pyarrow.parquet")
+    imports: ClassVar[tuple[str, ...]] = ("scipy.linalg", "matplotlib.figure", "pyarrow.parquet")
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 

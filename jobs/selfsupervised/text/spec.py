@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
 from jobs.extending.specs import TrainingSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import CorpusName, JobField, JobName, PretrainedName, TextSetName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import Frozen, JobResult
@@ -25,7 +26,7 @@ __all__ = [
 
 #: What stands for a hidden word in a text that people write, whatever a model's own mask is called.
 MASK = "[MASK]"
-IMPORTS = ("tensorflow", "keras", "keras_hub", "safetensors.numpy", "transformers")
+IMPORTS = (*OF_NETWORKS, "keras_hub", "transformers")
 
 Text = Annotated[str, BeforeValidator(readable), StringConstraints(max_length=100_000)]
 #: Not strict about tuple or list, which JSON cannot tell apart; strict about the texts in it.

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import JobField, JobName, PretrainedName, QuestionSetName, TextSetName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import JobResult, ResultT
@@ -22,7 +23,7 @@ _Text = Annotated[str, BeforeValidator(readable), StringConstraints(max_length=1
 _Texts = Annotated[tuple[_Text, ...], Field(max_length=10_000, strict=False)]
 
 #: What a runner may import ahead of a job on questions.
-IMPORTS = ("tensorflow", "keras", "keras_hub", "safetensors.numpy", "transformers", "pyarrow")
+IMPORTS = (*OF_NETWORKS, "keras_hub", "transformers", "pyarrow")
 
 
 class Answers(JobResult):

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import JobField, JobName, PretrainedName, TextSetName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import JobResult, ResultT
@@ -26,7 +27,7 @@ Stops = Annotated[
 Precision = Literal["auto", "float32", "bfloat16"]
 
 #: What a runner may import ahead of a job on texts.
-IMPORTS = ("tensorflow", "keras", "safetensors.numpy", "transformers", "pyarrow.parquet")
+IMPORTS = (*OF_NETWORKS, "transformers", "pyarrow.parquet")
 
 
 class Generated(JobResult):

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Generic, Literal, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, ImagesName, JobField, JobName, PretrainedName
 from jobs.pretrained.one_model import OfOneModel
 from jobs.spec import Frozen, JobResult, ResultT
@@ -15,7 +16,7 @@ from jobs.transformer.judging.figures import Scores
 TrainedNetwork = Annotated[JobName, JobField("transformer.vision.train")]
 
 #: What a runner may import ahead of a job on images.
-IMPORTS = ("tensorflow", "keras", "safetensors.numpy")
+IMPORTS = OF_NETWORKS
 
 
 class ImageClassification(JobResult):
