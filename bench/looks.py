@@ -49,13 +49,15 @@ def emoji(folders: list[Path], fields: dict[str, Any], out: Path) -> None:
     judged("emoji", fields, data, out, pairs="held-out")
 
 
-def judged(name: str, fields: dict[str, Any], data: Mapping[str, Path], out: Path, **which: str) -> None:
+def judged(
+    name: str, fields: dict[str, Any], data: Mapping[str, Path], out: Path, pairs: str | None = None
+) -> None:
     """Trains and evaluates in folders, and prints what it comes to."""
     cpu = time.process_time()
     result = run_locally(TrainStyle.model_validate(fields), out / name, data)
     minutes = (time.process_time() - cpu) / 60
     print(f"{name}: {result.steps} steps, {minutes:.1f} processor minutes", flush=True)
-    found = run_locally(EvaluateStyle(model=name, **which), out / f"{name}-judged", data).model_dump()
+    found = run_locally(EvaluateStyle(model=name, pairs=pairs), out / f"{name}-judged", data).model_dump()
     floor = f"   target to target {found['floor_frechet_distance']:.3f}"
     _row("frechet_distance", found, floor)
     for figure in PARTNERS:
