@@ -197,22 +197,27 @@ class LocalContext:
 
     def cached(self, name: str, make: Callable[[], bytes]) -> bytes:
         """See `JobContext.cached`: kept in `.triptych-cache` beside this job, for the jobs beside it."""
-        path = self._whole.absolute().parent / ".triptych-cache" / checked_path(name, "cache entry")
+        path = self._cache / checked_path(name, "cache entry")
         content = unseal(path.read_bytes()) if path.is_file() else None
         if content is None:
             content = make()
-            _write(path, seal(content))
+            made = self._work / "cached"  # others may write the same entry at this moment
+            made.write_bytes(seal(content))
+            _move(made, path)
         return content
 
     def cached_file(self, name: str, make: Callable[[Path], None]) -> Path:
         """See `JobContext.cached_file`: kept as `cached` keeps it."""
-        path = self._whole.absolute().parent / ".triptych-cache" / checked_path(name, "cache entry")
+        path = self._cache / checked_path(name, "cache entry")
         if not path.is_file():
             made = self._work / "cached"
             make(made)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(path)
+            _move(made, path)
         return path
+
+    @property
+    def _cache(self) -> Path:
+        return self._whole.absolute().parent / ".triptych-cache"
 
     @property
     def _metrics(self) -> Path:
@@ -268,6 +273,11 @@ def run_locally(
     _write(folder / "result.json", result.model_dump_json(indent=2).encode())
     shutil.rmtree(folder / _SHARDS, ignore_errors=True)  # only now: until then they are all there is
     return result
+
+
+def _move(made: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.replace(path)
 
 
 def _write(path: Path, content: bytes | Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduler.archive import Archive
 from scheduler.artifacts import ArtifactStore
-from scheduler.errors import UnknownArtifact
+from scheduler.errors import DamagedArtifact, UnknownArtifact
 from scheduler.keys import PAUSED_POOLS, JobKeys
 from scheduler.records import Records
 from scheduler.schedules.schedules import rebuild_schedules
@@ -50,7 +50,7 @@ def rebuild(records: Records, store: ArtifactStore) -> Counter[JobState]:
     entered: Counter[JobState] = Counter()
     archived = Archive(store).ids()  # which have ended, and stay where they are
     ids = [folder.key.split("/")[1] for folder in store.under("jobs/", recursive=False)]
-    found = [look(store, job_id) for job_id in ids if job_id not in archived]
+    found = [_looked(store, job_id) for job_id in ids if job_id not in archived]
     # Parents before children: whoever names a job was submitted after it.
     for job in sorted((job for job in found if job), key=lambda job: job.spec.get("submitted", 0.0)):
         try:
@@ -67,6 +67,20 @@ def rebuild(records: Records, store: ArtifactStore) -> Counter[JobState]:
         entered[state] += 1
         logger.info("job %s: %s", job_id, state)
     return entered
+
+
+def _looked(store: ArtifactStore, job_id: str) -> Found | None:
+    """What the store knows of a job; None also if it is damaged, as all others are to come back."""
+    try:
+        return look(store, job_id)
+    except (DamagedArtifact, LookupError, TypeError, ValueError, AttributeError) as error:
+        logger.warning(
+            "job %s is left out, as what the store has of it cannot be read (%s: %s)",
+            job_id,
+            type(error).__name__,
+            error,
+        )
+        return None
 
 
 def look(store: ArtifactStore, job_id: str) -> Found | None:

@@ -11,6 +11,9 @@ from worker.memory import usable_memory
 
 #: Tests that share nothing but a file, and each take long: they are spread one by one.
 _APART = ("tests/unit/test_verification.py",)
+#: Files whose tests look at one running stack: it is started in one process, not in each.
+_TOGETHER = "tests/acceptance/"
+_OF_ITS_OWN = ("tests/acceptance/test_stack.py", "tests/acceptance/test_doors.py")
 #: Tests that mostly wait for other processes, and tests that mostly compute; the longest files first.
 _WAITING = ("tests/chaos/", "tests/acceptance/test_stack.py", "tests/acceptance/", "tests/integration/")
 _COMPUTING = ("tests/unit/test_verification.py", "tests/unit/test_parts_of_kinds.py", "tests/unit/")
@@ -24,8 +27,15 @@ class ByFile(LoadScopeScheduling):
     """Gives a process the tests of a file, and the next file once it is nearly done."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return nodeid if file in _APART else file
+        return scope_of(nodeid)
+
+
+def scope_of(nodeid: str) -> str:
+    """What a test is given to a process with: its file, itself alone, or a folder."""
+    file = nodeid.partition("::")[0]
+    if file.startswith(_TOGETHER) and file not in _OF_ITS_OWN:
+        return _TOGETHER
+    return nodeid if file in _APART else file
 
 
 def processes() -> int:

@@ -1,5 +1,6 @@
 """Defining schedules: `client.schedules.add("nightly", "0 2 * * *", TrainGan(...))`."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
@@ -11,7 +12,7 @@ from jobs.dividing.parts import Wanted, checked_wanted
 from jobs.errors import InvalidSpec
 from jobs.spec import JobSpec
 from scheduler.artifacts import ArtifactStore
-from scheduler.errors import UnknownArtifact
+from scheduler.errors import DamagedArtifact, UnknownArtifact
 from scheduler.job import Job
 from scheduler.keys import SCHEDULES, schedule_key
 from scheduler.pools import DEFAULT_PRIORITY, checked_priority
@@ -20,6 +21,8 @@ from scheduler.references import References
 from scheduler.schedules.cron import Cron
 from scheduler.schedules.records import ScheduleRecords
 from scheduler.schedules.schedule import Definition, Missed, Overlap, Schedule, Tick
+
+logger = logging.getLogger(__name__)
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
@@ -196,12 +199,18 @@ def holder(name: str) -> str:
 
 
 def stored(store: ArtifactStore) -> Iterator[Definition]:
-    """The schedules in the store."""
+    """The schedules in the store; a damaged one is left out, and said."""
     for item in [*store.under(SCHEDULES)]:
         try:
-            yield Definition.of(store.get_json(item.key))
+            definition = Definition.of(store.get_json(item.key))
         except UnknownArtifact:  # removed since it was listed
             continue
+        except (DamagedArtifact, LookupError, TypeError, ValueError, AttributeError) as error:
+            logger.warning(
+                "%s is left out: it is no schedule (%s: %s)", item.key, type(error).__name__, error
+            )
+            continue
+        yield definition
 
 
 def _there_is(name: str) -> str:

@@ -13,13 +13,15 @@ from jobs.gan.spec import GanResult
 from scheduler import Client, Job, JobFailed, JobState, UnknownDataSet
 
 SIDE = 28
+#: So many show digits: 40 steps each.
+EPOCHS = 40
 
 
 @pytest.fixture(scope="module")
 def trained(stack: object) -> Job[GanResult]:
     return (
         Client()
-        .submit(TrainGan(architecture="mlp", dataset="mnist-5k", epochs=80, sample_every=20))
+        .submit(TrainGan(architecture="mlp", dataset="mnist-5k", epochs=EPOCHS, sample_every=10))
         .watch(240)
     )
 
@@ -30,7 +32,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 def test_training_leaves_pictures_curves_and_the_generator(trained: Job[GanResult]) -> None:
     result = trained.result()
-    assert (result.epochs, result.steps) == (80, 80 * 40)
+    assert (result.epochs, result.steps) == (EPOCHS, EPOCHS * 40)
     assert {"generator.keras", "generator.safetensors", "samples.png", "losses.png"} <= set(
         trained.artifacts()
     )

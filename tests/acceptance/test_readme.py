@@ -44,7 +44,7 @@ def test_the_python_lines_submit_a_job_and_show_its_bar_and_its_picture(
     shown: list[Image.Image] = []
     monkeypatch.setattr(Image.Image, "show", lambda image: shown.append(image))
     # The same lines, and a shorter training.
-    monkeypatch.setattr(jobs, "TrainGan", partial(jobs.TrainGan, epochs=3, judge_every=0))
+    monkeypatch.setattr(jobs, "TrainGan", partial(jobs.TrainGan, epochs=1, judge_every=0))
     exec(compile(python_lines(), str(README), "exec"), {})
     (picture,) = shown
     assert min(picture.size) > 100

@@ -9,7 +9,7 @@ from triptych_trial.spec import Echo, Fail, Steps
 
 from scheduler import Client, JobFailed, JobState
 from scheduler.artifacts import ArtifactStore
-from scheduler.keys import JobKeys
+from scheduler.keys import JobKeys, schedule_key
 from scheduler.rebuild import look, rebuild
 from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import Cluster, cluster
@@ -99,3 +99,31 @@ def test_an_attempt_that_has_left_any_trace_is_counted(store_settings: StoreSett
     found = look(store, keys.job_id)
     assert found is not None
     assert found.past["attempt"] == "7"
+
+
+def test_damaged_files_of_some_jobs_and_schedules_keep_no_other_from_coming_back(
+    redis_settings: RedisSettings,
+    store_of_its_own: StoreSettings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with cluster(redis_settings, store_of_its_own, tmp_path) as built:
+        client: Client = built.client()
+        jobs = [client.submit(Echo(text=str(number))) for number in range(6)]
+        damaged: dict[str, bytes] = {
+            JobKeys(jobs[0].id).spec: b"half a fi",
+            JobKeys(jobs[1].id).spec: b"[]",
+            JobKeys(jobs[2].id).result: b"{}",
+            JobKeys(jobs[3].id).ending: b'{"state": "LOST", "cause": "", "message": "", "attempt": 1}',
+            JobKeys(jobs[4].id).ending: b"\xff",
+            schedule_key("nightly"): b"{}",
+        }
+        for key, content in damaged.items():
+            client.store.put(key, content)
+        client.records.redis.flushdb()
+        entered = rebuild(client.records, client.store)
+        assert entered == {JobState.QUEUED: 1}
+        assert client.get(jobs[5].id).state is JobState.QUEUED
+        for job in jobs[:5]:
+            assert f"job {job.id} is left out" in caplog.text
+        assert f"{schedule_key('nightly')} is left out" in caplog.text

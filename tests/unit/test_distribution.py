@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tests import ports
-from tests.distribution import in_order
+from tests.distribution import in_order, scope_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +25,15 @@ def test_every_test_is_in_the_order_once_and_files_stay_together() -> None:
     assert found[:2] == ["tests/chaos/test_b.py::test_0", "tests/chaos/test_b.py::test_1"]
     files_in_order = [_file(one) for one in found if "verification" not in one]
     assert len(list(groupby(files_in_order))) == len(files) - 1
+
+
+def test_files_that_look_at_one_stack_go_to_one_process_and_long_tests_to_any() -> None:
+    together = {scope_of(f"tests/acceptance/test_{name}.py::test_a") for name in ("gan", "cli", "flower")}
+    assert len(together) == 1
+    assert scope_of("tests/acceptance/test_stack.py::test_a") not in together
+    long = [scope_of(f"tests/unit/test_verification.py::test_{number}") for number in range(3)]
+    assert len(set(long)) == 3
+    assert scope_of("tests/unit/test_a.py::test_a") == scope_of("tests/unit/test_a.py::test_b")
 
 
 def test_ctrl_c_reaches_what_tests_start_though_a_shell_has_told_them_to_ignore_it() -> None:

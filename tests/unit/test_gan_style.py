@@ -59,6 +59,21 @@ def game(classes: int = 0, **fields: Any) -> StyleGame:
     return build(spec, recipe, SHAPE, flip=bool(spec.flip), augment=False, classes=classes)
 
 
+def test_small_crops_take_smaller_networks_for_longer_and_kept_classes_loosen_what_patches_hold() -> None:
+    cut, fastcut, cyclegan = (TrainStyle(method=method) for method in ("cut", "fastcut", "cyclegan"))
+    sizes = [(recipe.channels, recipe.steps) for recipe in (recipe_for(cut, side) for side in (28, 64, 128))]
+    assert sizes == [(16, 8_000), (32, 4_000), (64, 4_000)]
+    assert recipe_for(cyclegan, 28).channels == 32
+    assert [recipe_for(spec, 28, classes).nce_weight for spec in (cut, fastcut) for classes in (0, 10)] == [
+        1,
+        0.1,
+        10,
+        1,
+    ]
+    assert recipe_for(TrainStyle(class_weight=0), 28, 10).nce_weight == 1
+    assert recipe_for(TrainStyle(nce_weight=3, channels=5), 28, 10).nce_weight == 3
+
+
 def batch(count: int = 3) -> dict[str, tf.Tensor]:
     random = np.random.default_rng(0)
     return {

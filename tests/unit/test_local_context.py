@@ -227,6 +227,31 @@ def test_a_folder_with_a_broken_spec_is_refused(tmp_path: Path) -> None:
         run_locally(SPEC, tmp_path)
 
 
+def test_jobs_that_make_the_same_cache_entry_at_once_both_have_it_whole(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    with LocalContext(folders[0], {}) as one, LocalContext(folders[1], {}) as two:
+
+        def make() -> bytes:
+            assert two.cached("large/entry", lambda: b"2" * 1000) == b"2" * 1000
+            return b"1" * 10
+
+        assert one.cached("large/entry", make) == b"1" * 10
+        assert two.cached("large/entry", lambda: b"") == b"1" * 10
+    assert [path.name for path in (tmp_path / ".triptych-cache").rglob("*") if path.is_file()] == ["entry"]
+
+
+def test_what_another_process_is_writing_beside_a_cache_entry_is_left_to_it(tmp_path: Path) -> None:
+    other = tmp_path / ".triptych-cache" / ".entry.half"
+    other.parent.mkdir()
+    other.write_bytes(b"as far as it has come")
+    (tmp_path / "job").mkdir()
+    with LocalContext(tmp_path / "job", {}) as context:
+        assert context.cached("entry", lambda: b"whole") == b"whole"
+    assert other.read_bytes() == b"as far as it has come"
+
+
 def test_a_shard_is_found_by_a_later_attempt(job: Path) -> None:
     with LocalContext(job) as context:
         (context.folder / "rows").write_bytes(b"some rows")

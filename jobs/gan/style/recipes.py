@@ -12,6 +12,10 @@ Loss = Literal["least_squares", "hinge"]
 
 #: Sides of the crops from which on networks are as large as those of the papers, and their largest default.
 LARGE, LARGEST_CROP = 128, 256
+#: Up to this side, networks of CUT and FastCUT are smaller, and have time for more steps.
+SMALL = 40
+#: What PatchNCE counts where classes are kept, too: it need not hold every stroke in its place.
+BESIDE_CLASSES = 0.1
 #: Sets of fewer pictures are learnt by heart unless the discriminator sees changed ones.
 FEW = 500
 
@@ -95,9 +99,19 @@ USES: Mapping[str, tuple[Method, ...]] = {
 }
 
 
-def recipe_for(spec: Any, crop: int) -> Recipe:
-    """The method's recipe at this size of crops, with what the spec says put in."""
+def recipe_for(spec: Any, crop: int, classes: int = 0) -> Recipe:
+    """The method's recipe, with what the spec says put in.
+
+    Args:
+        spec: a `TrainStyle`.
+        crop: side of what a step sees.
+        classes: that both sets have; 0 if there are none to keep.
+    """
     recipe = RECIPES[spec.method]
+    if crop <= SMALL and spec.method in USES["nce_weight"]:
+        recipe = replace(recipe, channels=16, steps=8_000)
+    if classes and spec.class_weight != 0:
+        recipe = replace(recipe, nce_weight=BESIDE_CLASSES * recipe.nce_weight)
     if crop >= LARGE:
         recipe = replace(
             recipe, channels=64, blocks=9, halvings=3, batch_size=1, learning_rate=2e-4, patches=256

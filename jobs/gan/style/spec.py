@@ -106,7 +106,8 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
         default=None,
         ge=1,
         le=100_000,
-        description="passes over the larger set; by default as many as make some thousand steps",
+        description="passes over the larger set; by default as many as make 4,000 steps, 8,000 of small "
+        "crops",
     )
     batch_size: int | None = Field(
         default=None,
@@ -126,7 +127,10 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
         description="mirror half of the crops; by default of colour pictures, as grey ones may be writing",
     )
     channels: int | None = Field(
-        default=None, ge=1, le=512, description="of the layers at full size; by default 32, of large ones 64"
+        default=None,
+        ge=1,
+        le=512,
+        description="of the layers at full size; by default 32, of large crops 64, of small ones 16",
     )
     blocks: int | None = Field(
         default=None,
@@ -139,7 +143,11 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
     )
     loss: Loss | None = Field(default=None, description="of the game; by default least squares")
     nce_weight: float | None = Field(
-        default=None, gt=0, le=1000, description="cut, fastcut: weight of content beside look"
+        default=None,
+        gt=0,
+        le=1000,
+        description="cut, fastcut: weight of content beside look; by default 1 and 10, and a tenth of "
+        "that where classes are to stay (class_weight)",
     )
     patches: int | None = Field(
         default=None, ge=2, le=65_536, description="cut, fastcut: patches compared, of each layer"

@@ -32,7 +32,7 @@ def run(spec: TrainStyle, context: JobContext) -> StyleTraining:
         Stopped: asked to stop; the checkpoint is saved.
     """
     sets = sets_of(spec, context)
-    recipe = recipe_for(spec, sets.crop)
+    recipe = recipe_for(spec, sets.crop, sets.classes)
     data = sets.rows(spec.seed)
     rows = min(recipe.batch_size, len(data["source"]))
     start = Start.of(context, spec)
