@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from itertools import chain, zip_longest
 from typing import TypeVar
+from zlib import crc32
 
 from xdist.scheduler import LoadScopeScheduling
 
 from worker.devices import usable_cores
 from worker.memory import usable_memory
 
-#: Tests that share nothing but a file, and each take long: they are spread one by one.
-_APART = ("tests/unit/test_verification.py",)
+#: Files too long for one process, and how many share it: no more, since each imports TensorFlow to fork from.
+_SHARES = {"tests/unit/test_verification.py": 2}
 #: Files whose tests look at one running stack: it is started in one process, not in each.
 _TOGETHER = "tests/acceptance/"
 _OF_ITS_OWN = ("tests/acceptance/test_stack.py", "tests/acceptance/test_doors.py")
@@ -31,11 +32,17 @@ class ByFile(LoadScopeScheduling):
 
 
 def scope_of(nodeid: str) -> str:
-    """What a test is given to a process with: its file, itself alone, or a folder."""
+    """What a test is given to a process with: its file, a share of it, or a folder."""
     file = nodeid.partition("::")[0]
     if file.startswith(_TOGETHER) and file not in _OF_ITS_OWN:
         return _TOGETHER
-    return nodeid if file in _APART else file
+    return _share_of(nodeid)
+
+
+def _share_of(nodeid: str) -> str:
+    """The test's file, with the number of its share where there are several."""
+    file = nodeid.partition("::")[0]
+    return f"{file} {crc32(nodeid.encode()) % _SHARES[file]}" if file in _SHARES else file
 
 
 def processes() -> int:
@@ -50,8 +57,7 @@ def in_order(items: Iterable[tuple[str, _Item]]) -> list[_Item]:
     """
     files: dict[str, list[_Item]] = {}
     for nodeid, item in items:
-        file = nodeid.partition("::")[0]
-        files.setdefault(nodeid if file in _APART else file, []).append(item)
+        files.setdefault(_share_of(nodeid), []).append(item)
     waiting, computing = _sorted(files, _WAITING), _sorted(files, _COMPUTING)
     turns = chain.from_iterable(zip_longest(waiting, computing))
     ordered = [name for name in turns if name is not None]

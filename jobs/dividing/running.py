@@ -1,10 +1,10 @@
 """Does what a divisible kind declares (`jobs.dividing.parts`), and a whole divided job in a folder."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs import catalog
 from jobs.context import JobContext
@@ -12,6 +12,8 @@ from jobs.dividing.parts import Cuts, Part, PartResult, Piece, Wanted, checked_w
 from jobs.extending.siblings import Siblings
 from jobs.local import LocalContext
 from jobs.spec import JobResult, JobSpec, ResultT
+
+T = TypeVar("T")
 
 #: Folder of the parts, in that of the job.
 PARTS = "parts"
@@ -42,12 +44,28 @@ def join(spec: JobSpec[ResultT], context: JobContext, pieces: Sequence[Piece]) -
 
 
 class PartContext(LocalContext):
-    """A part in a folder of its own; the files that people come for go to the whole's."""
+    """A part in a folder of its own; the files that people come for go to the whole's.
 
-    def __init__(self, folder: Path, data: Mapping[str, Path] | None = None) -> None:
+    Args:
+        folder: of the part.
+        data: paths of data sets by name.
+        held: what earlier parts have loaded in this process, by its digest; this one adds to it.
+    """
+
+    def __init__(
+        self, folder: Path, data: Mapping[str, Path] | None = None, held: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(folder, data)
         self._whole = folder.parent.parent
         self._others = Siblings(self._whole.absolute().parent)
+        self._held = {} if held is None else held
+
+    def in_memory(self, digest: str, load: Callable[[], tuple[T, int]]) -> T:
+        """See `JobContext.in_memory`: a model is loaded for the first part, as in a worker's process."""
+        if digest not in self._held:
+            self._held[digest] = super().in_memory(digest, load)
+        found: T = self._held[digest]
+        return found
 
 
 def run_divided(
@@ -78,7 +96,8 @@ def run_divided(
     with LocalContext(folder, data) as whole:
         found = cuts(spec, whole)
         stretches = found.parts(found.wanted(checked_wanted(parts), slots))
-        return join(spec, whole, [_piece(spec, folder, part, data, context) for part in stretches])
+        held: dict[str, Any] = {}
+        return join(spec, whole, [_piece(spec, folder, part, data, context, held) for part in stretches])
 
 
 def _piece(
@@ -87,6 +106,7 @@ def _piece(
     part: Part,
     data: Mapping[str, Path] | None,
     context: type[PartContext],
+    held: dict[str, Any],
 ) -> Piece:
     place = folder / PARTS / f"{part.number:04d}"
     said = place / "result.json"
@@ -94,7 +114,7 @@ def _piece(
         place.mkdir(parents=True, exist_ok=True)
         (place / "spec.json").write_text(json.dumps(spec.to_wire()))
         (place / "part.json").write_text(json.dumps(asdict(part)))
-        with context(place, data) as running:
+        with context(place, data, held) as running:
             result = compute(spec, running, part)
         said.write_text(result.model_dump_json())
     result = PartResult.model_validate_json(said.read_text())

@@ -271,7 +271,7 @@ def _smallest(**fields: Any) -> TrainSelfSupervised:
 SMALLEST = (
     _smallest(method="contrastive", filters=(4, 6), projection_dim=8, epochs=6, validation=0.2),
     _smallest(method="vicreg", filters=(4, 6), projection_dim=8, epochs=6),
-    _smallest(method="masked", depth=1, epochs=6),
+    _smallest(method="masked", patch=4, mask_ratio=0.5, depth=1, epochs=6),
     _smallest(units=(16,), denoise=0.3, epochs=20),
     _smallest(network="convolutional", filters=(4, 6), variational=True, epochs=6),
 )

@@ -39,8 +39,15 @@ class RecordingContext(LocalContext):
 
 @pytest.fixture(scope="session")
 def cache_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What jobs keep for others by the digest of all that it depends on: feature networks, above all."""
-    return tmp_path_factory.mktemp("cache")
+    """What jobs keep for others by the digest of all that it depends on: feature networks, above all.
+
+    One folder for all processes of tests: what one of them has trained, the others need not.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of the folders of all processes
+    (folder / "cache-of-all").mkdir(exist_ok=True)
+    return folder / "cache-of-all"
 
 
 @pytest.fixture(autouse=True)

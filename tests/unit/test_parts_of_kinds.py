@@ -123,15 +123,31 @@ def test_every_divisible_kind_is_among_these() -> None:
     assert {spec.kind for spec in SPECS.values()} == ours
 
 
+@pytest.fixture(scope="module")
+def undivided(home: Path) -> Callable[[str], tuple[Any, Path]]:
+    """Runs a spec in one piece and undisturbed, once for all tests: its result, and its folder."""
+    found: dict[str, tuple[Any, Path]] = {}
+
+    def run(name: str) -> tuple[Any, Path]:
+        if name not in found:
+            folder = home / f"{slug_of(name)}-alone"
+            found[name] = run_locally(SPECS[name], folder, data(home)), folder
+        return found[name]
+
+    return run
+
+
 @pytest.mark.parametrize("name", SPECS)
-def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(home: Path, name: str) -> None:
+def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(
+    home: Path, name: str, undivided: Callable[[str], tuple[Any, Path]]
+) -> None:
     spec, slug = SPECS[name], slug_of(name)
-    alone = run_locally(spec, home / f"{slug}-alone", data(home))
+    alone, beside = undivided(name)
     for parts in (1, 2, 7, "auto"):
         folder = home / f"{slug}-{parts}"
         whole = run_divided(spec, folder, parts, data(home), slots=2)  # type: ignore[arg-type]
         assert said(whole) == said(alone)
-        assert files(folder) == files(home / f"{slug}-alone")
+        assert files(folder) == files(beside)
         count = len(list((folder / "parts").iterdir()))
         assert count == parts if parts != "auto" else 2 < count < 8
 
@@ -141,7 +157,7 @@ NAMES = ["answer", "classify", "classify images", "embed", "encode", "fill", "fi
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_part_that_is_stopped_goes_on_where_it_was(
-    home: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, name: str, undivided: Callable[[str], tuple[Any, Path]]
 ) -> None:
     spec = SPECS[name]
     stops: list[int] = []
@@ -162,9 +178,9 @@ def test_a_part_that_is_stopped_goes_on_where_it_was(
     with pytest.raises(Stopped):
         run()
     assert list((home / f"{name}-stopped/parts/0002/checkpoints").iterdir())
-    alone = run_locally(spec, home / f"{name}-undisturbed", data(home))
+    alone, beside = undivided(name)
     assert said(run()) == said(alone)
-    assert files(home / f"{name}-stopped") == files(home / f"{name}-undisturbed")
+    assert files(home / f"{name}-stopped") == files(beside)
 
 
 @pytest.mark.parametrize("name", SPECS)
