@@ -44,6 +44,15 @@ def write(folder: Path, count: int = 240, shape: tuple[int, int] = (8, 8)) -> di
     return {"own": folder / "own"}
 
 
+def tiles(path: Path, columns: int) -> list[list[Array]]:
+    """Rows of the pictures of 8 x 8 pixels that a grid shows."""
+    with Image.open(path) as picture:
+        scale = picture.width // (10 * columns + 2)
+        pixels = np.asarray(picture)[::scale, ::scale]
+    rows = range(2, len(pixels) - 8, 10)
+    return [[pixels[y : y + 8, x : x + 8] for x in range(2, 10 * columns, 10)] for y in rows]
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with pairs, and a training that has held 24 of them out."""
@@ -176,6 +185,10 @@ def test_an_evaluation_with_pairs_stands_beside_identity_and_shifted_colours(
     assert found.remark == ""
     names = {path.name for path in (home / "evaluation/artifacts").iterdir()}
     assert names == {"evaluation.json", "methods.png", "neighbours.png"}
+    shown = tiles(home / "evaluation/artifacts/methods.png", columns=10)
+    source = Pairs.open(home / "own").source.images[held_out(240, 0.1, 0)]
+    for column, row in ((0, 0), (9, 23)):  # of the whole set, not the first ten
+        np.testing.assert_array_equal(shown[0][column], np.repeat(source[row], 3, axis=2))
     other = run_locally(EvaluateStyle(model="paired", pairs="more-own"), home / "other", data)
     assert other.partners.pairs == 22
     with pytest.raises(BadInput, match="has learnt from pairs: give 'target' as well, or neither"):

@@ -84,8 +84,10 @@ def run(spec: EvaluateStyle, context: JobContext) -> StyleEvaluation:
     if memory:
         context.save_artifact("neighbours.png", memory.picture)
     sides = [each for each in (before, shifted, after, partners) if each is not None]
-    shown = np.concatenate([each[:SHOWN] for each in sides])
-    context.save_artifact("methods.png", grid(shown, columns=min(SHOWN, count)))
+    # Of the whole set, since sets are often sorted.
+    evenly = np.linspace(0, count - 1, min(SHOWN, count)).round().astype(int)
+    shown = np.concatenate([each[evenly] for each in sides])
+    context.save_artifact("methods.png", grid(shown, columns=len(evenly)))
     context.save_artifact("evaluation.json", evaluation.model_dump_json(indent=2).encode())
     if evaluation.remark:
         log.warning("%s", evaluation.remark)
