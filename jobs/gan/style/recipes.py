@@ -75,8 +75,8 @@ class Recipe:
 
 RECIPES: Mapping[Method, Recipe] = {
     # Park et al. 2020, section 4.1: lambda 1 with the identity, 10 without.
-    "cut": Recipe(steps=4_000, nce_weight=1.0, nce_identity=True, class_weight=1.0),
-    "fastcut": Recipe(steps=4_000, nce_weight=10.0, class_weight=1.0),
+    "cut": Recipe(steps=4_000, nce_weight=1.0, nce_identity=True, class_weight=0.2),
+    "fastcut": Recipe(steps=4_000, nce_weight=10.0, class_weight=0.2),
     # Zhu et al. 2017, section 4: lambda 10, half of it for the identity, a pool of 50.
     "cyclegan": Recipe(steps=4_000, cycle_weight=10.0, identity_weight=0.5, image_pool=50),
     # Isola et al. 2017, section 3.3 and table 1: lambda 100, a U-Net.

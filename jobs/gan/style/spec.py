@@ -157,7 +157,7 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
         ge=0,
         le=1000,
         description="cut, fastcut: weight of classes that are to stay, where both sets have the same and "
-        "crops show whole pictures; by default 1; 0 = labels are not looked at",
+        "crops show whole pictures; by default 0.2; 0 = labels are not looked at",
     )
     cycle_weight: float | None = Field(
         default=None, gt=0, le=1000, description="cyclegan: weight of what comes back"
