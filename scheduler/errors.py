@@ -35,6 +35,10 @@ class DamagedArtifact(TriptychError):
     """What the store has under a key cannot be read as what it must be."""
 
 
+#: What taking in the content of a stored file ends with where that is damaged.
+DAMAGES = (DamagedArtifact, LookupError, TypeError, ValueError, AttributeError)
+
+
 class TimedOut(TriptychError, TimeoutError):
     """The job has not ended within the timeout of the call; it goes on."""
 

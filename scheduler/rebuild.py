@@ -3,13 +3,15 @@
 import logging
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from scheduler.archive import Archive
 from scheduler.artifacts import ArtifactStore
-from scheduler.errors import DamagedArtifact, UnknownArtifact
+from scheduler.errors import DAMAGES, UnknownArtifact
 from scheduler.keys import PAUSED_POOLS, JobKeys
+from scheduler.record import NewJob
 from scheduler.records import Records
 from scheduler.schedules.schedules import rebuild_schedules
 from scheduler.states import JobState
@@ -50,30 +52,24 @@ def rebuild(records: Records, store: ArtifactStore) -> Counter[JobState]:
     entered: Counter[JobState] = Counter()
     archived = Archive(store).ids()  # which have ended, and stay where they are
     ids = [folder.key.split("/")[1] for folder in store.under("jobs/", recursive=False)]
-    found = [_looked(store, job_id) for job_id in ids if job_id not in archived]
+    looked_at = (_looked(store, job_id, archived) for job_id in ids if job_id not in archived)
+    found = [(job, new) for job, new in filter(None, looked_at) if not records.knows(new.id)]
     # Parents before children: whoever names a job was submitted after it.
-    for job in sorted((job for job in found if job), key=lambda job: job.spec.get("submitted", 0.0)):
-        try:
-            new = job_of(job.spec, job.past, archived)
-        except (LookupError, TypeError, AttributeError) as error:  # the others come back nevertheless
-            logger.warning(
-                "a spec.json in the store is none (%s: %s): %.200s", type(error).__name__, error, job.spec
-            )
-            continue
-        job_id = new.id
-        if records.knows(job_id):
-            continue
+    for job, new in sorted(found, key=lambda each: each[0].spec["submitted"]):
         _, state = records.create(new, ended=job.state)
         entered[state] += 1
-        logger.info("job %s: %s", job_id, state)
+        logger.info("job %s: %s", new.id, state)
     return entered
 
 
-def _looked(store: ArtifactStore, job_id: str) -> Found | None:
+def _looked(store: ArtifactStore, job_id: str, archived: Collection[str]) -> tuple[Found, NewJob] | None:
     """What the store knows of a job; None also if it is damaged, as all others are to come back."""
     try:
-        return look(store, job_id)
-    except (DamagedArtifact, LookupError, TypeError, ValueError, AttributeError) as error:
+        found = look(store, job_id)
+        return None if found is None else (found, job_of(found.spec, found.past, archived))
+    except UnknownArtifact:  # deleted since it was listed
+        return None
+    except DAMAGES as error:
         logger.warning(
             "job %s is left out, as what the store has of it cannot be read (%s: %s)",
             job_id,

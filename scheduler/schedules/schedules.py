@@ -12,7 +12,7 @@ from jobs.dividing.parts import Wanted, checked_wanted
 from jobs.errors import InvalidSpec
 from jobs.spec import JobSpec
 from scheduler.artifacts import ArtifactStore
-from scheduler.errors import DamagedArtifact, UnknownArtifact
+from scheduler.errors import DAMAGES, UnknownArtifact
 from scheduler.job import Job
 from scheduler.keys import SCHEDULES, schedule_key
 from scheduler.pools import DEFAULT_PRIORITY, checked_priority
@@ -205,7 +205,7 @@ def stored(store: ArtifactStore) -> Iterator[Definition]:
             definition = Definition.of(store.get_json(item.key))
         except UnknownArtifact:  # removed since it was listed
             continue
-        except (DamagedArtifact, LookupError, TypeError, ValueError, AttributeError) as error:
+        except DAMAGES as error:
             logger.warning(
                 "%s is left out: it is no schedule (%s: %s)", item.key, type(error).__name__, error
             )

@@ -109,13 +109,14 @@ def test_damaged_files_of_some_jobs_and_schedules_keep_no_other_from_coming_back
 ) -> None:
     with cluster(redis_settings, store_of_its_own, tmp_path) as built:
         client: Client = built.client()
-        jobs = [client.submit(Echo(text=str(number))) for number in range(6)]
+        jobs = [client.submit(Echo(text=str(number))) for number in range(7)]
         damaged: dict[str, bytes] = {
             JobKeys(jobs[0].id).spec: b"half a fi",
             JobKeys(jobs[1].id).spec: b"[]",
             JobKeys(jobs[2].id).result: b"{}",
             JobKeys(jobs[3].id).ending: b'{"state": "LOST", "cause": "", "message": "", "attempt": 1}',
             JobKeys(jobs[4].id).ending: b"\xff",
+            JobKeys(jobs[5].id).spec: b'{"submitted": 1.0}',
             schedule_key("nightly"): b"{}",
         }
         for key, content in damaged.items():
@@ -123,7 +124,7 @@ def test_damaged_files_of_some_jobs_and_schedules_keep_no_other_from_coming_back
         client.records.redis.flushdb()
         entered = rebuild(client.records, client.store)
         assert entered == {JobState.QUEUED: 1}
-        assert client.get(jobs[5].id).state is JobState.QUEUED
-        for job in jobs[:5]:
+        assert client.get(jobs[6].id).state is JobState.QUEUED
+        for job in jobs[:6]:
             assert f"job {job.id} is left out" in caplog.text
         assert f"{schedule_key('nightly')} is left out" in caplog.text
