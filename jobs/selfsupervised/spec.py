@@ -23,8 +23,6 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 Widths = Annotated[tuple[Width, ...], Field(max_length=8, strict=False)]
 TrainedModel = Annotated[JobName, JobField("selfsupervised.train")]
 
-IMPORTS = OF_NETWORKS
-
 
 class TrainingResult(JobResult):
     """The result of a self-supervised training."""
@@ -80,7 +78,7 @@ class EvaluationResult(JobResult):
 class TrainSelfSupervised(TrainingSpec[TrainingResult], kind="selfsupervised.train"):
     """Learns embeddings of images without their labels."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.train")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.selfsupervised.train")
 
     dataset: DataSetName = Field(
         default="mnist-5k", description="a built-in data set of images, or one that you uploaded"
@@ -218,7 +216,7 @@ def pictures_every(spec: TrainSelfSupervised, epochs: int) -> int:
 class EncodeImages(JobSpec[EmbeddingsResult], kind="selfsupervised.encode"):
     """Writes the embedding of every image of a data set."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.encode")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.selfsupervised.encode")
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 
@@ -234,7 +232,7 @@ class EncodeImages(JobSpec[EmbeddingsResult], kind="selfsupervised.encode"):
 class ReconstructImages(JobSpec[ReconstructionResult], kind="selfsupervised.reconstruct"):
     """Draws images over what an autoencoder or a masked model makes of them."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.reconstruct")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.selfsupervised.reconstruct")
     reuses_runner: ClassVar[bool] = True
 
     model: TrainedModel = Field(description="a finished selfsupervised.train job")
@@ -247,7 +245,7 @@ class ReconstructImages(JobSpec[ReconstructionResult], kind="selfsupervised.reco
 class EvaluateEmbeddings(JobSpec[EvaluationResult], kind="selfsupervised.evaluate"):
     """Measures what embeddings are worth, against raw pixels and principal components."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.selfsupervised.evaluate")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.selfsupervised.evaluate")
 
     model: TrainedModel = Field(description="a finished selfsupervised.train job")
     dataset: DataSetName = Field(

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow")
 
 ALONE = """
 import sys
-from jobs import catalog, imports
+from jobs import catalog
 catalog.action("gan.train")
 print(*sorted({"matplotlib.pyplot", "pandas", "sklearn", "keras"} & sys.modules.keys()))
 import matplotlib.pyplot, pandas, sklearn

@@ -9,6 +9,8 @@ from jobs.gan.style.networks.size import Network, Size, halvings_of
 
 Method = Literal["cut", "fastcut", "cyclegan", "pix2pix"]
 Loss = Literal["least_squares", "hinge"]
+#: Methods whose content is kept by PatchNCE.
+CONTRASTIVE: tuple[Method, ...] = ("cut", "fastcut")
 
 #: Sides of the crops from which on networks are as large as those of the papers, and their largest default.
 LARGE, LARGEST_CROP = 128, 256
@@ -85,9 +87,9 @@ RECIPES: Mapping[Method, Recipe] = {
 
 #: Fields of a spec that only some methods have a use for.
 USES: Mapping[str, tuple[Method, ...]] = {
-    "nce_weight": ("cut", "fastcut"),
-    "patches": ("cut", "fastcut"),
-    "class_weight": ("cut", "fastcut"),
+    "nce_weight": CONTRASTIVE,
+    "patches": CONTRASTIVE,
+    "class_weight": CONTRASTIVE,
     "cycle_weight": ("cyclegan",),
     "identity_weight": ("cyclegan",),
     "image_pool": ("cyclegan",),
@@ -108,7 +110,7 @@ def recipe_for(spec: Any, crop: int, classes: int = 0) -> Recipe:
         classes: that both sets have; 0 if there are none to keep.
     """
     recipe = RECIPES[spec.method]
-    if crop <= SMALL and spec.method in USES["nce_weight"]:
+    if crop <= SMALL and spec.method in CONTRASTIVE:
         recipe = replace(recipe, channels=16, steps=8_000)
     if classes and spec.class_weight != 0:
         recipe = replace(recipe, nce_weight=BESIDE_CLASSES * recipe.nce_weight)

@@ -27,8 +27,6 @@ __all__ = [
 
 #: Pictures, and looks, of a training in all, unless the spec says otherwise.
 PICTURES, LOOKS = 15, 8
-#: Modules that a runner may import ahead of a job.
-IMPORTS = OF_NETWORKS
 
 #: Data sets to try it with.
 USUAL = {"source": "mnist-5k", "target": "print"}
@@ -84,7 +82,7 @@ class StyleTraining(JobResult):
 class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
     """Learns to give pictures another look: from two sets, or, with pix2pix, from pairs."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.gan.style.train")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.gan.style.train")
 
     source: DataSetName | None = Field(
         default=None,

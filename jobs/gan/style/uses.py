@@ -101,10 +101,7 @@ class StyleEvaluation(JobResult):
 class EvaluateStyle(JobSpec[StyleEvaluation], kind="gan.style.evaluate"):
     """Measures the look that a generator gives and the content it keeps, beside the simplest methods."""
 
-    imports: ClassVar[tuple[str, ...]] = (
-        *OF_NETWORKS,
-        "jobs.gan.style.evaluate",
-    )
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.gan.style.evaluate")
     model: StyleModel = Field(description="a finished gan.style.train job")
     source: DataSetName | None = Field(
         default=None, description="pictures to translate; by default those it was trained on"

@@ -33,8 +33,6 @@ __all__ = [
     "TrainingFigures",
 ]
 
-IMPORTS = OF_NETWORKS
-
 
 class PointScores(Frozen):
     """How far forecasts are from what came."""
@@ -118,7 +116,7 @@ class SeriesEvaluation(JobResult):
 class TrainSeries(TrainingSpec[TrainingFigures], kind="selfsupervised.series.train"):
     """Learns to forecast time series without labels: ridge regression, or a network where that is better."""
 
-    imports: ClassVar[tuple[str, ...]] = IMPORTS
+    imports: ClassVar[tuple[str, ...]] = OF_NETWORKS
 
     dataset: TableName = Field(description="a table with time")
     targets: Columns = Field(default=(), description="columns to forecast; none = all but the known ones")
@@ -221,7 +219,7 @@ def _checked_time(kind: str, field: str, text: str) -> None:
 class ForecastSeries(JobSpec[Forecast], kind="selfsupervised.series.forecast"):
     """Forecasts the rows after the last one, in the table's own columns and units."""
 
-    imports: ClassVar[tuple[str, ...]] = IMPORTS
+    imports: ClassVar[tuple[str, ...]] = OF_NETWORKS
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 
@@ -244,7 +242,7 @@ class ForecastSeries(JobSpec[Forecast], kind="selfsupervised.series.forecast"):
 class EvaluateSeries(JobSpec[SeriesEvaluation], kind="selfsupervised.series.evaluate"):
     """Measures forecasts and fillings on the test part, beside the simplest methods."""
 
-    imports: ClassVar[tuple[str, ...]] = IMPORTS
+    imports: ClassVar[tuple[str, ...]] = OF_NETWORKS
 
     model: TrainedSeries = Field(description="a job of selfsupervised.series.train")
     gaps: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000)], ...], Field(max_length=8, strict=False)] = (

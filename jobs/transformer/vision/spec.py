@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
 from jobs.extending.specs import TrainingSpec
+from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName, PretrainedName
 from jobs.spec import JobResult
 from jobs.transformer.judging.figures import Scores
@@ -18,7 +19,6 @@ from jobs.transformer.tuning.settings import (
     check_part,
 )
 from jobs.transformer.vision.uses import (
-    IMPORTS,
     ClassifyImages,
     EvaluateImageClassifier,
     ImageClassification,
@@ -71,7 +71,7 @@ class ImageTraining(JobResult):
 class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision.train"):
     """Trains a Vision Transformer to tell images of different classes apart."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.vision.train")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.transformer.vision.train")
 
     dataset: DataSetName = Field(
         default="mnist-5k", description="a built-in data set of images with labels, or one that you uploaded"

@@ -15,9 +15,6 @@ from jobs.transformer.judging.figures import Scores
 
 TrainedNetwork = Annotated[JobName, JobField("transformer.vision.train")]
 
-#: What a runner may import ahead of a job on images.
-IMPORTS = OF_NETWORKS
-
 
 class ImageClassification(JobResult):
     """What a classification has come to."""
@@ -68,7 +65,7 @@ class Asking(OfOneModel[ResultT], Generic[ResultT]):
 class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.classify"):
     """Tells the class of every image of a data set."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.vision.classify")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.transformer.vision.classify")
     reuses_runner: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
 
@@ -91,7 +88,7 @@ class ClassifyImages(Asking[ImageClassification], kind="transformer.vision.class
 class EvaluateImageClassifier(Asking[ImageEvaluation], kind="transformer.vision.evaluate"):
     """Measures a network on labelled images, beside the simplest methods."""
 
-    imports: ClassVar[tuple[str, ...]] = (*IMPORTS, "jobs.transformer.vision.evaluate")
+    imports: ClassVar[tuple[str, ...]] = (*OF_NETWORKS, "jobs.transformer.vision.evaluate")
     reuses_runner: ClassVar[bool] = True
 
     dataset: DataSetName | None = Field(
