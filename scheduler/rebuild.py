@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from scheduler.archive import Archive
 from scheduler.artifacts import ArtifactStore
 from scheduler.errors import DAMAGES, UnknownArtifact
@@ -21,6 +23,8 @@ from scheduler.workers import Workers
 
 logger = logging.getLogger(__name__)
 
+#: Refuses a job whose fields are not of their types.
+_AS_ENTERED = TypeAdapter(NewJob)
 _ATTEMPT = re.compile(r"jobs/[^/]+/(?:checkpoints/\d+-(\d+)\.|logs/(\d+)\.log$|metrics/(\d+)[./])")
 
 
@@ -33,20 +37,24 @@ class Found:
     past: dict[str, str]
 
 
-def rebuild(records: Records, store: ArtifactStore) -> Counter[JobState]:
-    """Enters every job of the store that Redis does not know.
+@dataclass(frozen=True)
+class Rebuilt:
+    """How many of each were entered."""
+
+    jobs: Counter[JobState]  #: by state
+    schedules: int
+    sweeps: int
+
+
+def rebuild(records: Records, store: ArtifactStore) -> Rebuilt:
+    """Enters every schedule, sweep and job of the store that Redis does not know.
 
     Jobs with a result, or a note of how they ended, stay ended; all others are queued, and go on from their
     checkpoints. Running it twice, or while jobs run, changes nothing for those that Redis knows.
-
-    Returns:
-        How many jobs were entered, by state.
     """
     # Before the jobs, which tell them which ticks were taken.
-    if count := rebuild_schedules(records, store):
-        logger.info("schedules: %d", count)
-    if count := rebuild_sweeps(records, store):
-        logger.info("sweeps: %d", count)
+    schedules = rebuild_schedules(records, store)
+    sweeps = rebuild_sweeps(records, store)
     for item in store.under(PAUSED_POOLS):
         Workers(records.redis).pause(item.key.removeprefix(PAUSED_POOLS).removesuffix(".json"))
     entered: Counter[JobState] = Counter()
@@ -59,14 +67,16 @@ def rebuild(records: Records, store: ArtifactStore) -> Counter[JobState]:
         _, state = records.create(new, ended=job.state)
         entered[state] += 1
         logger.info("job %s: %s", new.id, state)
-    return entered
+    return Rebuilt(entered, schedules, sweeps)
 
 
 def _looked(store: ArtifactStore, job_id: str, archived: Collection[str]) -> tuple[Found, NewJob] | None:
     """What the store knows of a job; None also if it is damaged, as all others are to come back."""
     try:
         found = look(store, job_id)
-        return None if found is None else (found, job_of(found.spec, found.past, archived))
+        if found is None:
+            return None
+        return found, _AS_ENTERED.validate_python(vars(job_of(found.spec, found.past, archived)))
     except UnknownArtifact:  # deleted since it was listed
         return None
     except DAMAGES as error:

@@ -10,21 +10,17 @@ def recover() -> None:
     """
     from scheduler.client import Client
     from scheduler.rebuild import rebuild
-    from scheduler.schedules.schedules import rebuild_schedules
-    from scheduler.sweeps.stored import rebuild_sweeps
 
     client = Client()
-    schedules = rebuild_schedules(client.records, client.store)
-    sweeps = rebuild_sweeps(client.records, client.store)
-    entered = rebuild(client.records, client.store)
-    if schedules:
-        note(f"schedules entered again: {schedules}")
-    if sweeps:
-        note(f"sweeps entered again: {sweeps}")
-    if not entered and not schedules and not sweeps:
+    rebuilt = rebuild(client.records, client.store)
+    if rebuilt.schedules:
+        note(f"schedules entered again: {rebuilt.schedules}")
+    if rebuilt.sweeps:
+        note(f"sweeps entered again: {rebuilt.sweeps}")
+    if not any((rebuilt.jobs, rebuilt.schedules, rebuilt.sweeps)):
         note("Redis knows every job that is in the store; nothing was changed")
-    if not entered:
+    if not rebuilt.jobs:
         return
-    show_rows(("entered again", ""), [(state, str(count)) for state, count in sorted(entered.items())])
-    if any(not state.final for state in entered):
+    show_rows(("entered again", ""), [(state, str(count)) for state, count in sorted(rebuilt.jobs.items())])
+    if any(not state.final for state in rebuilt.jobs):
         note("those that have not ended go on from their checkpoints, once a scheduler and a worker are up")

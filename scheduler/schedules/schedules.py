@@ -7,6 +7,8 @@ from enum import StrEnum
 from secrets import token_hex
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
+
 from jobs import catalog
 from jobs.dividing.parts import Wanted, checked_wanted
 from jobs.errors import InvalidSpec
@@ -200,12 +202,14 @@ def holder(name: str) -> str:
 
 def stored(store: ArtifactStore) -> Iterator[Definition]:
     """The schedules in the store; a damaged one is left out, and said."""
+    checked = TypeAdapter(Definition)
     for item in [*store.under(SCHEDULES)]:
         try:
-            definition = Definition.of(store.get_json(item.key))
+            definition = checked.validate_python(vars(Definition.of(store.get_json(item.key))))
+            Cron(definition.cron, definition.timezone)
         except UnknownArtifact:  # removed since it was listed
             continue
-        except DAMAGES as error:
+        except (*DAMAGES, InvalidSpec) as error:
             logger.warning(
                 "%s is left out: it is no schedule (%s: %s)", item.key, type(error).__name__, error
             )

@@ -153,7 +153,7 @@ def test_a_job_can_name_an_archived_one_and_keeps_it(
     assert client.prune(0.0).kept == 1
     redis = client.records.redis
     redis.flushdb()
-    assert rebuild(client.records, client.store) == {JobState.QUEUED: 1}, "what is archived stays there"
+    assert rebuild(client.records, client.store).jobs == {JobState.QUEUED: 1}, "what is archived stays there"
     assert not client.records.knows(OLD)
     built = cluster(redis_settings, store_settings, tmp_path, TRIPTYCH_WARM_RUNNERS="0")
     with built as running:

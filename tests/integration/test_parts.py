@@ -183,7 +183,7 @@ def test_a_divided_job_goes_on_after_redis_has_lost_its_data(running: Cluster, t
     done = {part.id for part in job.parts() if part.state is JobState.SUCCEEDED}
     written = {job_id: client.store.get(JobKeys(job_id).result) for job_id in done}
     client.records.redis.flushdb()
-    assert rebuild(client.records, client.store)[JobState.QUEUED] >= 1
+    assert rebuild(client.records, client.store).jobs[JobState.QUEUED] >= 1
     running.worker()
     assert came_to(job) == alone(spec, tmp_path / "alone")
     assert {job_id: client.store.get(JobKeys(job_id).result) for job_id in done} == written

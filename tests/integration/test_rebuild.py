@@ -1,6 +1,7 @@
 """Redis wiped, the store kept."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) 
 
     before = {job.id: job.record for job in (*done, failed, cancelled)}
     client.records.redis.flushdb()
-    entered = rebuild(client.records, client.store)
+    entered = rebuild(client.records, client.store).jobs
 
     assert sum(entered.values()) == 20
 
@@ -59,7 +60,7 @@ def test_all_records_come_back_and_what_is_unfinished_goes_on(running: Cluster) 
     assert entered[JobState.CANCELLED] == 1
     assert entered[JobState.QUEUED] == 11
     assert entered[JobState.WAITING] == 1
-    assert sum(rebuild(client.records, client.store).values()) == 0, "twice is harmless"
+    assert sum(rebuild(client.records, client.store).jobs.values()) == 0, "twice is harmless"
     for job in done:
         record = client.get(job.id).record
         assert (record.state, record.attempt) == (JobState.SUCCEEDED, before[job.id].attempt)
@@ -109,7 +110,9 @@ def test_damaged_files_of_some_jobs_and_schedules_keep_no_other_from_coming_back
 ) -> None:
     with cluster(redis_settings, store_of_its_own, tmp_path) as built:
         client: Client = built.client()
-        jobs = [client.submit(Echo(text=str(number))) for number in range(7)]
+        jobs = [client.submit(Echo(text=str(number))) for number in range(8)]
+        oddly = client.store.get_json(JobKeys(jobs[6].id).spec) | {"start_at": "soon"}
+        nightly = client.schedules.add("other", "0 3 * * *", Echo()).definition().to_json()
         damaged: dict[str, bytes] = {
             JobKeys(jobs[0].id).spec: b"half a fi",
             JobKeys(jobs[1].id).spec: b"[]",
@@ -117,14 +120,18 @@ def test_damaged_files_of_some_jobs_and_schedules_keep_no_other_from_coming_back
             JobKeys(jobs[3].id).ending: b'{"state": "LOST", "cause": "", "message": "", "attempt": 1}',
             JobKeys(jobs[4].id).ending: b"\xff",
             JobKeys(jobs[5].id).spec: b'{"submitted": 1.0}',
+            JobKeys(jobs[6].id).spec: json.dumps(oddly).encode(),
             schedule_key("nightly"): b"{}",
+            schedule_key("weekly"): json.dumps(nightly | {"priority": "urgent"}).encode(),
+            schedule_key("yearly"): json.dumps(nightly | {"cron": "at noon"}).encode(),
         }
         for key, content in damaged.items():
             client.store.put(key, content)
         client.records.redis.flushdb()
-        entered = rebuild(client.records, client.store)
+        entered = rebuild(client.records, client.store).jobs
         assert entered == {JobState.QUEUED: 1}
-        assert client.get(jobs[6].id).state is JobState.QUEUED
-        for job in jobs[:6]:
+        assert client.get(jobs[7].id).state is JobState.QUEUED
+        for job in jobs[:7]:
             assert f"job {job.id} is left out" in caplog.text
-        assert f"{schedule_key('nightly')} is left out" in caplog.text
+        for name in ("nightly", "weekly", "yearly"):
+            assert f"{schedule_key(name)} is left out" in caplog.text
