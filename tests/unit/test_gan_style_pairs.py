@@ -93,6 +93,25 @@ def test_a_step_of_pix2pix_plays_for_the_losses_that_are_calculated_by_hand() ->
     assert float(found["g_loss"]) == pytest.approx(0.5 * game + 7 * l1, rel=1e-4)
 
 
+def test_without_the_game_the_discriminator_costs_nothing_and_stays_as_it_is() -> None:
+    spec = TrainStyle.model_validate({**SMALL, "precision": "float32", "l1_weight": 7.0, "game_weight": 0})
+    model = build(spec, recipe_for(spec, 8), (8, 8, 1), flip=False, augment=False)
+    images = tf.constant(np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8))
+    batch = {"source": images, "target": 255 - images}
+    judge, painter = (network.get_weights() for network in (model.discriminator, model.generator))
+    graph = tf.function(model.one_step, autograph=False).get_concrete_function(
+        batch, tf.constant(0, tf.int64)
+    )
+    found = graph(batch, tf.constant(0, tf.int64))
+    read = {id(tensor) for tensor in graph.captured_inputs}
+    assert not read & {id(weight.value.handle) for weight in model.discriminator.weights}
+    for before, after in zip(judge, model.discriminator.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert not all(map(np.array_equal, painter, model.generator.get_weights()))
+    assert float(found["g_loss"]) == pytest.approx(7 * float(found["l1"]))
+    assert not any(float(found[name]) for name in ("game", "d_loss", "d_real", "d_fake"))
+
+
 def test_both_pictures_of_a_pair_are_cut_and_mirrored_alike() -> None:
     spec = TrainStyle.model_validate({**SMALL, "crop": 8})
     model = build(spec, recipe_for(spec, 8), (8, 8, 1), flip=True, augment=False)
