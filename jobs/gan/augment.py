@@ -8,6 +8,7 @@ from jobs.errors import BadInput
 from jobs.gan.evaluate import checked_data, checked_labels
 from jobs.gan.generate import Generator, draw_all, draw_latents, load_generator
 from jobs.gan.measures import classifier
+from jobs.gan.measures.questions import Questions
 from jobs.gan.uses import Augmentation, AugmentDataSet
 from jobs.pictures import bars
 
@@ -79,13 +80,14 @@ def _accuracies(
     looked_at = np.concatenate([real, held_out])
     images = np.concatenate([data.images[looked_at], samples.images])
     labels: Array = np.concatenate([np.asarray(data.labels)[looked_at], samples.labels])
+    classes = Questions((len(data.class_names),), labels)
     real, held_out = np.arange(len(real)), np.arange(len(real), len(looked_at))
     both = np.concatenate([real, np.arange(len(looked_at), len(images))])
     accuracies: tuple[list[float], list[float]] = ([], [])
     for number in range(CLASSIFIERS):
         for found, rows in zip(accuracies, (real, both), strict=True):
-            network = classifier.build(data.shape, len(data.class_names), seed + number)
-            classifier.train(network, images, labels, rows, seed + number, context)
-            found.append(classifier.accuracy(network, images, labels, held_out))
+            network = classifier.build(data.shape, classes.answers, seed + number)
+            classifier.train(network, images, classes, rows, seed + number, context)
+            found.append(classifier.accuracy(network, images, classes, held_out))
         context.report(Progress(number + 1, CLASSIFIERS, f"classifiers {number + 1}/{CLASSIFIERS}"))
     return accuracies

@@ -132,7 +132,7 @@ def classes(data: ImageSet, network: FeatureNetwork, samples: Seen, asked: Array
             "class_balance": None,
             "label_accuracy": None,
             "remark": "the data set does not have labels of two classes or more: coverage and balance of "
-            "classes were not measured, and the features are those of a network that tells rotations",
+            f"classes were not measured, and the features are those of a network that tells {network.task}",
         }
     shares, real = (_shares(numbers, len(data.class_names)) for numbers in (samples.answers, data.labels))
     present = real > 0

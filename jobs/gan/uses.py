@@ -13,7 +13,9 @@ class Evaluation(JobResult):
     """How good a generator is. `floor_` is the same figure for real images against other real ones."""
 
     count: int = Field(description="samples, real images, and other real images that were compared")
-    features: str = Field(description="what the feature network has learnt to tell: classes or rotations")
+    features: str = Field(
+        description="what the feature network tells apart: classes, rotations, or rotations and colours"
+    )
     feature_accuracy: float | None = Field(description="its share of right answers on images held out of it")
     frechet_distance: float = Field(description="distance of the features' Gaussians (FID); 0 is the best")
     floor_frechet_distance: float = Field(description="what no generator is expected to beat")

@@ -179,15 +179,34 @@ def test_the_network_of_a_labelled_set_learns_its_classes_once(digits: ImageSet,
     assert {path: path.stat().st_mtime_ns for path in entries} == entries
 
 
-def test_without_labels_the_network_learns_rotations_of_any_shape(cache: Path) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_without_labels_the_network_learns_rotations_of_any_shape(cache: Path, channels: int) -> None:
     random = np.random.default_rng(0)
-    images = random.integers(0, 60, (60, 12, 9, 3), dtype=np.uint8)
+    images = random.integers(0, 60, (60, 12, 9, 1), dtype=np.uint8)
     images[:, :4] += 190  # bright at the top
+    images = images.repeat(channels, axis=3)  # grey, however it is stored
     with LocalContext(cache / "unlabelled") as context:
         network = feature_network(ImageSet(images), context)
     assert network.task == "rotations"
     assert network.accuracy == 1.0
     assert (network.see(images).answers == 0).all()
+
+
+def test_without_labels_the_features_of_colour_images_see_their_colours_too(cache: Path) -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 60, (200, 12, 9, 3), dtype=np.uint8)
+    images[:, :4] += 100
+    images += np.array([90, 45, 0], np.uint8)
+    with LocalContext(cache / "coloured") as context:
+        network = feature_network(ImageSet(images), context)
+    assert network.task == "rotations and colours"
+    assert network.accuracy == 1.0
+    features = network.see(images).features
+    for half in (features[:, : FEATURES // 2], features[:, FEATURES // 2 :]):
+        assert half.var(axis=0).mean() == pytest.approx(1, rel=1e-3)
+    grey = images.mean(axis=3, keepdims=True).round().astype(np.uint8).repeat(3, axis=3)
+    floor = frechet_distance(features[::2], features[1::2])
+    assert frechet_distance(features[::2], network.see(grey[1::2]).features) > 20 * floor
 
 
 def test_three_images_can_be_judged(cache: Path) -> None:

@@ -1,9 +1,6 @@
-"""A small convolutional classifier of images of any size, trained in a fixed number of steps.
+"""A small convolutional classifier of images of any size, trained in a fixed number of steps."""
 
-Without labels it learns by how many quarter turns an image was rotated (Gidaris et al. 2018,
-https://arxiv.org/abs/1803.07728), which needs much of what tells images apart.
-"""
-
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +9,7 @@ import tensorflow as tf
 
 from jobs.context import JobContext
 from jobs.errors import Stopped
+from jobs.gan.measures.questions import Questions
 
 Array = np.ndarray[Any, Any]
 
@@ -23,13 +21,15 @@ TRAINING_BATCH = 128
 LEARNING_RATE = 2e-3
 #: Images in one call outside of training.
 BATCH = 256
-QUARTER_TURNS = 4
 #: Whatever the policy of the model that is being trained at the same time.
 FLOAT32 = "float32"
 
 
-def build(shape: tuple[int, int, int], outputs: int, seed: int) -> keras.Model:
-    """From (batch, side, side, channels) in [-1, 1] to (features (batch, FEATURES), logits (batch, outputs)).
+def build(shape: tuple[int, int, int], answers: Sequence[int], seed: int) -> keras.Model:
+    """From (batch, side, side, channels) in [-1, 1] to features (batch, FEATURES), and logits.
+
+    These are (batch, answers) for each question, which has an equal share of the features to itself: one that
+    is easy would otherwise leave the others little of them.
 
     Every weight has a seed of its own: Keras's global one, on which the weights of the model that is being
     judged depend, is not touched.
@@ -45,10 +45,13 @@ def build(shape: tuple[int, int, int], outputs: int, seed: int) -> keras.Model:
         hidden = _convolution(hidden, 64, stage, first)
         stage += 1
     flat = keras.layers.Flatten(dtype=FLOAT32, name="flat")(hidden)
-    features = _dense(flat, FEATURES, "features", first + 101, keras.layers.LeakyReLU(0.2, dtype=FLOAT32))
-    return keras.Model(
-        images, [features, _dense(features, outputs, "logits", first + 102)], name="feature_network"
-    )
+    shares, logits = [], []
+    for number, count in enumerate(answers):
+        leaky, first = keras.layers.LeakyReLU(0.2, dtype=FLOAT32), first + 100
+        shares.append(_dense(flat, FEATURES // len(answers), f"features_{number}", first + 1, leaky))
+        logits.append(_dense(shares[-1], count, f"logits_{number}", first + 2))
+    features = keras.layers.Concatenate(dtype=FLOAT32, name="features")(shares) if shares[1:] else shares[0]
+    return keras.Model(images, [features, *logits], name="feature_network")
 
 
 def _convolution(inputs: Any, filters: int, stage: int, seed: int, stride: int = 1) -> Any:
@@ -72,12 +75,12 @@ def _dense(inputs: Any, units: int, name: str, seed: int, activation: Any = None
 def train(
     network: keras.Model,
     images: Array,
-    labels: Array | None,
+    questions: Questions,
     rows: Array,
     seed: int,
     context: JobContext,
 ) -> None:
-    """Trains on some rows of uint8 images (count, height, width, channels) and of their labels (count,).
+    """Trains on some rows of uint8 images (count, height, width, channels).
 
     Raises:
         Stopped: asked to stop.
@@ -86,10 +89,11 @@ def train(
     optimizer.build(network.trainable_variables)
 
     @tf.function(autograph=False)
-    def update(batch: tf.Tensor, targets: tf.Tensor) -> None:
+    def update(batch: tf.Tensor, right: Sequence[tf.Tensor]) -> None:
         with tf.GradientTape() as tape:
-            logits = network(batch, training=True)[1]
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
+            _, *found = network(batch, training=True)
+            losses = map(tf.nn.sparse_softmax_cross_entropy_with_logits, right, found)
+            loss = tf.add_n([tf.reduce_mean(each) for each in losses])
         weights = network.trainable_variables
         optimizer.apply(tape.gradient(loss, weights), weights)
 
@@ -97,34 +101,16 @@ def train(
     for step in range(STEPS):
         if step % 50 == 0 and (reason := context.should_stop()) is not None:
             raise Stopped(f"stopped at step {step} of {STEPS} of a classifier: {reason}")
-        update(*_questions(images, labels, random.choice(rows, TRAINING_BATCH), random))
+        update(*questions.asked(images, random.choice(rows, TRAINING_BATCH), random))
 
 
-def _questions(
-    images: Array, labels: Array | None, rows: Array, random: np.random.Generator
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """A batch of images to be told apart, and the right answers."""
-    batch = square(tf.constant(images[rows]))
-    if labels is not None:
-        return batch, tf.constant(labels[rows])
-    turns = random.integers(0, QUARTER_TURNS, len(rows))
-    turned = np.stack([np.rot90(image, turn) for image, turn in zip(batch.numpy(), turns, strict=True)])
-    return tf.constant(turned), tf.constant(turns)
-
-
-def accuracy(network: keras.Model, images: Array, labels: Array | None, rows: Array) -> float:
-    """Share of right answers; float in [0, 1]."""
+def accuracy(network: keras.Model, images: Array, questions: Questions, rows: Array) -> float:
+    """Share of right answers, the mean over the questions; float in [0, 1]."""
     random = np.random.Generator(np.random.Philox([0, 2]))
     right = 0
     for first in range(0, len(rows), BATCH):
-        batch, answers = _questions(images, labels, rows[first : first + BATCH], random)
-        right += int((np.asarray(network(batch)[1]).argmax(axis=1) == answers.numpy()).sum())
-    return right / len(rows)
-
-
-def square(images: tf.Tensor) -> tf.Tensor:
-    """From uint8 to [-1, 1], stretched to a square, of which a quarter turn does not change the shape."""
-    scaled = tf.cast(images, tf.float32) / 127.5 - 1.0  # (batch, height, width, channels)
-    height, width = images.shape[1:3]
-    side = max(height, width)
-    return scaled if height == width else tf.image.resize(scaled, (side, side))
+        batch, answers = questions.asked(images, rows[first : first + BATCH], random)
+        _, *found = network(batch)
+        for wanted, logits in zip(answers, found, strict=True):
+            right += int((np.asarray(logits).argmax(axis=1) == wanted.numpy()).sum())
+    return right / (len(rows) * len(questions.answers))

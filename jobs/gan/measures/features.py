@@ -9,9 +9,10 @@ data sets.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,11 +21,11 @@ from safetensors.numpy import load, save
 
 from jobs.context import JobContext
 from jobs.datasets.images.image_set import ImageSet
-from jobs.gan.measures import classifier
-from jobs.gan.measures.classifier import BATCH, QUARTER_TURNS, accuracy, build, square, train
+from jobs.gan.measures import classifier, questions
+from jobs.gan.measures.classifier import BATCH, FEATURES, accuracy, build, train
+from jobs.gan.measures.questions import Questions, of_changes, square
 
 Array = np.ndarray[Any, Any]
-Task = Literal["classes", "rotations"]
 
 #: Of the images, one in so many is held out of training, and at most so many, to measure the accuracy.
 HELD_OUT_ONE_IN, MOST_HELD_OUT = 10, 2_000
@@ -39,7 +40,8 @@ class Seen:
     """What the network sees in some images.
 
     Attributes:
-        features: float32 (count, classifier.FEATURES), of variance 1 on average over the data set.
+        features: float32 (count, classifier.FEATURES), of variance 1 on average over the data set, and over
+            the features of each question.
         answers: int64 (count,), the class (or the number of quarter turns) that it takes each for.
     """
 
@@ -51,16 +53,16 @@ class FeatureNetwork:
     """A trained network.
 
     Attributes:
-        task: what it has learnt to tell.
+        task: what it has learnt to tell: classes, rotations, or rotations and colours.
         accuracy: share of right answers for images that it was not trained on; None for fewer than ten.
     """
 
     def __init__(
-        self, network: keras.Model, task: Task, accuracy: float | None = None, scale: float = 1.0
+        self, network: keras.Model, task: str, accuracy: float | None = None, scales: Sequence[float] = (1.0,)
     ) -> None:
         self.task = task
         self.accuracy = accuracy
-        self._scale = np.float32(scale)
+        self._scale = np.repeat(np.array(scales, np.float32), FEATURES // len(scales))
         self._look = tf.function(lambda images: network(square(images), training=False), autograph=False)
 
     def see(self, images: Array) -> Seen:
@@ -70,7 +72,7 @@ class FeatureNetwork:
             part = images[first : first + BATCH]
             padded = np.zeros((BATCH, *images.shape[1:]), np.uint8)
             padded[: len(part)] = part
-            inner, logits = self._look(tf.constant(padded))
+            inner, logits, *_ = self._look(tf.constant(padded))
             features.append(self._scale * np.asarray(inner)[: len(part)])
             answers.append(np.asarray(logits)[: len(part)].argmax(axis=1))
         return Seen(np.concatenate(features), np.concatenate(answers))
@@ -90,29 +92,32 @@ def _loaded(name: str, data: ImageSet, context: JobContext) -> tuple[FeatureNetw
     content = context.cached(name, lambda: _made(data, context))
     arrays = load(content)
     about = json.loads(arrays.pop("about").tobytes())
-    network = build(data.shape, about["outputs"], SEED)
+    network = build(data.shape, about["answers"], SEED)
     network.set_weights([arrays[name] for name in sorted(arrays)])
-    return FeatureNetwork(network, about["task"], about["accuracy"], about["scale"]), len(content)
+    return FeatureNetwork(network, about["task"], about["accuracy"], about["scales"]), len(content)
 
 
 def _version() -> str:
     """Changes with the code, whose networks another version of it must not take for its own."""
-    code = Path(__file__).read_bytes() + Path(classifier.__file__).read_bytes()
-    return hashlib.sha256(code).hexdigest()[:16]
+    code = [Path(str(file)).read_bytes() for file in (__file__, classifier.__file__, questions.__file__)]
+    return hashlib.sha256(b"".join(code)).hexdigest()[:16]
 
 
 def _made(data: ImageSet, context: JobContext) -> bytes:
     """Trains the network, and writes its weights and what is known of it."""
-    labels, outputs, task = _to_tell(data)
-    network = build(data.shape, outputs, SEED)
     order = np.random.Generator(np.random.Philox(SEED)).permutation(len(data))
+    asked = _asked(data, order)
+    network = build(data.shape, asked.answers, SEED)
     held_out = min(len(data) // HELD_OUT_ONE_IN, MOST_HELD_OUT)
-    train(network, data.images, labels, order[held_out:], SEED, context)
-    share = accuracy(network, data.images, labels, order[:held_out]) if held_out else None
-    seen = FeatureNetwork(network, task).see(data.images[order[:MOST_SCALED]]).features
+    train(network, data.images, asked, order[held_out:], SEED, context)
+    share = accuracy(network, data.images, asked, order[:held_out]) if held_out else None
+    seen = FeatureNetwork(network, asked.task).see(data.images[order[:MOST_SCALED]]).features
     # So that distances are of the same size for every data set; of equal images there is no variance.
-    scale = 1.0 / max(float(np.sqrt(seen.var(axis=0).mean())), 1e-6)
-    about = json.dumps({"task": task, "outputs": outputs, "accuracy": share, "scale": scale}).encode()
+    variances = seen.var(axis=0).reshape(len(asked.answers), -1).mean(axis=1)
+    scales = [1.0 / max(float(np.sqrt(variance)), 1e-6) for variance in variances]
+    about = json.dumps(
+        {"task": asked.task, "answers": asked.answers, "accuracy": share, "scales": scales}
+    ).encode()
     arrays = {
         f"{number:03d}": np.asarray(tf.identity(weight.value))
         for number, weight in enumerate(network.weights)
@@ -120,8 +125,8 @@ def _made(data: ImageSet, context: JobContext) -> bytes:
     return bytes(save({**arrays, "about": np.frombuffer(about, np.uint8)}))
 
 
-def _to_tell(data: ImageSet) -> tuple[Array | None, int, Task]:
-    """Labels, number of answers and task. One class alone is nothing to tell."""
+def _asked(data: ImageSet, order: Array) -> Questions:
+    """One class alone is nothing to tell."""
     if data.labels is not None and len(np.unique(data.labels)) > 1:
-        return data.labels, len(data.class_names), "classes"
-    return None, QUARTER_TURNS, "rotations"
+        return Questions((len(data.class_names),), data.labels)
+    return of_changes(data.images[order[:MOST_SCALED]])

@@ -51,7 +51,7 @@ class Judge:
         pictures: what to translate and give to `look`, uint8 (count, side, side, channels).
         floor: the Fréchet distance of target pictures to other ones.
         source: what a look at untouched pictures shows.
-        accuracy: of the classifier of target pictures; None if it tells rotations.
+        accuracy: of the classifier of target pictures; None if it tells something else.
 
     Raises:
         Stopped: asked to stop while the feature network was being trained.

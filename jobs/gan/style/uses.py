@@ -62,7 +62,9 @@ class StyleEvaluation(JobResult):
     """
 
     count: int = Field(description="translated pictures, and target pictures they were compared with")
-    features: str = Field(description="what the feature network has learnt to tell: classes or rotations")
+    features: str = Field(
+        description="what the feature network tells apart: classes, rotations, or rotations and colours"
+    )
     feature_accuracy: float | None = Field(
         description="its share of right answers on pictures held out of it"
     )
