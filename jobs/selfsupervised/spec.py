@@ -10,7 +10,7 @@ from jobs.errors import InvalidSpec
 from jobs.extending.specs import TrainingSpec
 from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName
-from jobs.selfsupervised.methods.recipes import RECIPES, Method
+from jobs.selfsupervised.methods.recipes import COMPARES, RECIPES, Method
 from jobs.spec import JobResult, JobSpec
 
 #: Pictures of a training in all, unless the spec says otherwise.
@@ -191,7 +191,12 @@ class TrainSelfSupervised(TrainingSpec[TrainingResult], kind="selfsupervised.tra
                 f"{self.kind}: fields 'denoise' and 'variational' belong to the method 'autoencoder', "
                 f"received them with {self.method!r}"
             )
-        if not self.filters and (self.network == "convolutional" or self.method in ("contrastive", "vicreg")):
+        if self.batch_size == 1 and self.method in COMPARES:
+            raise InvalidSpec(
+                f"{self.kind}: field 'batch_size' should be at least 2 with method {self.method!r}, which "
+                "compares the images of a step with each other, received 1"
+            )
+        if not self.filters and (self.network == "convolutional" or self.method in COMPARES):
             raise InvalidSpec(
                 f"{self.kind}: field 'filters' should have at least one number of channels, received none"
             )

@@ -75,8 +75,8 @@ def _end(corpus: Corpus, share: float) -> Parts:
         cut -= 1
     if not 0 < cut < corpus.bytes:
         raise BadInput(
-            f"the text has {corpus.bytes} bytes, too few to hold out a share of {share}; give more text, or "
-            "held_out=0"
+            f"the text has {corpus.bytes} bytes, too few to hold out a share of {share} and learn from "
+            "the rest; give more text, or another share"
         )
     offsets = np.unique(np.append(corpus.offsets, cut))
     before = int(np.searchsorted(offsets, cut))

@@ -80,12 +80,19 @@ def for_classes(data: Labelled, name: str, unknown: str, classes: Sequence[str])
         named = ", ".join(f"{label!r} ({count} rows)" for label, count in strange.most_common(5))
         raise BadInput(
             f"{name!r} has labels that the model has no class for: {named}; its classes are "
-            f"{', '.join(classes)}; rename them, or say unknown='skip' to leave such rows out"
+            f"{', '.join(classes)}; {advice(unknown, 'rows')}"
         )
     kept = [(text, label) for text, label in zip(data.texts, labels, strict=True) if label in classes]
     left_out = {**data.left_out, **{f"unknown label: {label}": count for label, count in strange.items()}}
     found = numbered([text for text, _ in kept], [label for _, label in kept], left_out, tuple(classes))
     return replace(found, notes=data.notes)
+
+
+def advice(unknown: str, what: str) -> str:
+    """What to do about labels that are no class of the model."""
+    if unknown == "refuse":
+        return f"rename them, or say unknown='skip' to leave such {what} out"
+    return f"rename them: without them there are no {what} left"
 
 
 def of_texts(texts: tuple[str, ...], labels: tuple[str, ...]) -> Labelled:

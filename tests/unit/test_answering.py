@@ -416,6 +416,8 @@ def test_specs_that_do_not_fit_together_are_refused(fields: dict[str, Any], text
 def test_windows_that_would_lose_tokens_are_refused(home: Path) -> None:
     with pytest.raises(InvalidSpec, match="field 'stride' should be at most 316, received 317"):
         TrainAnswering(stride=317)
+    with pytest.raises(InvalidSpec, match="field 'max_length' should be at least 69, received 32"):
+        TrainAnswering(max_length=32)
     with pytest.raises(BadInput, match="field 'stride' should be at most 24, received 30"):
         run_locally(spec(questions=("a",), texts=("b",), stride=30), home / "stride")
 

@@ -153,6 +153,9 @@ def test_what_is_held_out_follows_from_the_seed_and_leaves_two_pairs(tmp_path: P
     assert np.array_equal(rows["source"].rows, rows["target"].rows)
     assert sorted([*rows["source"].rows, *sets.held_out]) == list(range(30))
     assert sets.remark.startswith("the source pictures are grey")
+    with LocalContext(tmp_path / "most", {"own": tmp_path / "own"}) as context:
+        all_but_two = sets_of(TrainStyle.model_validate({**SMALL, "validation": 0.99}), context)
+    assert all_but_two.remark.endswith("; 28 pairs are held out, as many as may be, and not 29")
 
 
 def test_scores_are_what_loops_over_pictures_come_to() -> None:

@@ -148,6 +148,9 @@ def test_the_whole_is_the_same_byte_for_byte_for_every_number_of_parts(
         whole = run_divided(spec, folder, parts, data(home), slots=2)  # type: ignore[arg-type]
         assert said(whole) == said(alone)
         assert files(folder) == files(beside)
+        for path in folder.glob("parts/*/metrics.jsonl"):
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            assert lines[-1]["step"] == lines[-1]["total"] >= max(line["step"] for line in lines)
         count = len(list((folder / "parts").iterdir()))
         assert count == parts if parts != "auto" else 2 < count < 8
 

@@ -272,6 +272,8 @@ def test_rows_are_held_out_by_share_or_number_at_random_or_from_the_end() -> Non
             "'denoise' and 'variational' belong to the method 'autoencoder'",
         ),
         ({"method": "vicreg", "filters": ()}, "'filters' should have at least one number"),
+        ({"method": "contrastive", "batch_size": 1}, "'batch_size' should be at least 2"),
+        ({"method": "vicreg", "batch_size": 1}, "'batch_size' should be at least 2"),
     ],
 )
 def test_fields_that_do_not_fit_together_are_refused(fields: dict[str, Any], text: str) -> None:

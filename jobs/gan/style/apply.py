@@ -36,7 +36,7 @@ def run(spec: ApplyStyle, context: JobContext) -> TranslatedPictures:
     """
     data = context.image_set(spec.dataset)
     model = load(spec.model, context)
-    images = [_block(context, model, data, first, len(data)) for first in range(0, len(data), BLOCK)]
+    images = [_block(context, model, data, first, 0, len(data)) for first in range(0, len(data), BLOCK)]
     return _whole(spec, context, data, model, np.concatenate(images))
 
 
@@ -50,7 +50,7 @@ def compute(spec: ApplyStyle, context: JobContext, part: Part) -> PartResult:
     data, model = context.image_set(spec.dataset), load(spec.model, context)
     blocks = range(part.first, part.end, BLOCK)
     for first in blocks:
-        _block(context, model, data, first, part.end)
+        _block(context, model, data, first, part.first, part.end)
     return PartResult(shards=tuple(_shard(first) for first in blocks))
 
 
@@ -60,8 +60,8 @@ def join(spec: ApplyStyle, context: JobContext, pieces: Sequence[Piece]) -> Tran
     return _whole(spec, context, context.image_set(spec.dataset), load(spec.model, context), images)
 
 
-def _block(context: JobContext, model: Trained, data: ImageSet, first: int, end: int) -> Array:
-    """Some pictures, translated or found; each is saved as a file, too.
+def _block(context: JobContext, model: Trained, data: ImageSet, first: int, begin: int, end: int) -> Array:
+    """Some of the pictures from `begin` to `end`, translated or found; each is saved as a file, too.
 
     Raises:
         Stopped: asked to stop before the block.
@@ -80,8 +80,8 @@ def _block(context: JobContext, model: Trained, data: ImageSet, first: int, end:
     names = file_names(data.names, len(data)).names
     for number, image in enumerate(images, first):
         context.save_artifact(f"images/{names[number]}.png", png(image))
-    done = first + len(images)
-    context.report(Progress(done, end, f"picture {done}/{end}"))
+    done, total = first + len(images) - begin, end - begin
+    context.report(Progress(done, total, f"picture {done}/{total}"))
     return images
 
 

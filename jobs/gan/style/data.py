@@ -127,7 +127,11 @@ def _pairs(spec: TrainStyle, context: JobContext, name: str) -> Sets:
     _check_different(pairs.source, pairs.target, f"both sides of the pairs {name!r} are")
     crop = _crop(spec, pairs.source, pairs.target, f"of the pairs {name!r} are {_size(pairs.source)}")
     found = Sets(pairs.source, pairs.target, crop, *_channels(pairs.source, pairs.target), paired=True)
-    return replace(found, held_out=held_out(len(pairs), recipe_for(spec, crop).validation, spec.seed))
+    held = held_out(len(pairs), recipe_for(spec, crop).validation, spec.seed)
+    if spec.validation is not None and len(held) < int(wanted := len(pairs) * spec.validation):
+        most = f"{len(held)} pairs are held out, as many as may be, and not {int(wanted)}"
+        found = replace(found, remark="; ".join(filter(None, (found.remark, most))))
+    return replace(found, held_out=held)
 
 
 def held_out(count: int, share: float, seed: int) -> Array:

@@ -130,10 +130,11 @@ def _translated(given: Compared, rows: Array, model: Trained, context: JobContex
     """Whole pictures, translated, uint8 (rows, height, width, channels)."""
     found = np.empty((len(rows), *given.source.shape[:2], model.channels), np.uint8)
     for number, row in enumerate(rows):
-        if number % 50 == 0:
-            if (reason := context.should_stop()) is not None:
-                raise Stopped(f"stopped at picture {number} of {len(rows)}: {reason}")
-            context.report(Progress(number, len(rows), f"picture {number}/{len(rows)}"))
+        if number % 50 == 0 and (reason := context.should_stop()) is not None:
+            raise Stopped(f"stopped at picture {number} of {len(rows)}: {reason}")
         picture = fitted(given.source.images[row : row + 1], model.channels)[0]
         found[number] = translated(model.draw, picture, model.size)
+        done = number + 1
+        if done % 50 == 0 or done == len(rows):
+            context.report(Progress(done, len(rows), f"picture {done}/{len(rows)}"))
     return found

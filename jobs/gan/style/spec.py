@@ -179,8 +179,8 @@ class TrainStyle(TrainingSpec[StyleTraining], kind="gan.style.train"):
         default=None,
         ge=0,
         lt=1,
-        description="pix2pix: share of the pairs that is held out and measured on; by default a tenth, "
-        "at most 500 pairs",
+        description="pix2pix: share of the pairs that is held out and measured on, at most 500 pairs and all "
+        "but two; by default a tenth",
     )
     learning_rate: float | None = Field(
         default=None, gt=0, le=1, description="Adam's step size, all networks"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Method = Literal["autoencoder", "masked", "contrastive", "vicreg"]
+#: Methods that compare the images of a step with each other.
+COMPARES: tuple[Method, ...] = ("contrastive", "vicreg")
 
 
 @dataclass(frozen=True)

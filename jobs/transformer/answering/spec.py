@@ -157,9 +157,15 @@ def check_windows(kind: str, max_length: int, max_question: int, stride: int) ->
         InvalidSpec: the stride is longer than a window.
     """
     room = max_length - max_question - SPECIAL
+    if room < 1:
+        raise InvalidSpec(
+            f"{kind}: field 'max_length' should be at least {max_question + SPECIAL + 1}, received "
+            f"{max_length}: max_question={max_question} tokens are for the question and {SPECIAL} are "
+            "special ones; give a larger max_length, or a smaller max_question"
+        )
     if stride > room:
         raise InvalidSpec(
-            f"{kind}: field 'stride' should be at most {max(room, 0)}, received {stride}: of max_length="
+            f"{kind}: field 'stride' should be at most {room}, received {stride}: of max_length="
             f"{max_length} tokens, max_question={max_question} are for the question and {SPECIAL} are "
             "special ones, and windows further apart would leave out tokens between them"
         )

@@ -14,9 +14,13 @@ from jobs.tokens.splitting import split
 from jobs.tokens.tokenizer import TextTokenizer
 from jobs.transformer.generation import choices
 from jobs.transformer.generation.held import Told, told
+from jobs.transformer.generation.preparing import check_length
 from jobs.transformer.generation.rows import Rows
 from jobs.transformer.generation.scoring import text_loss
 from jobs.transformer.generation.spec import EvaluateGeneration, GenerationScores
+
+#: Tokens that the model looks at, unless the spec says otherwise or it reads fewer.
+USUAL_LENGTH = 256
 
 
 def run(spec: EvaluateGeneration, context: JobContext) -> GenerationScores:
@@ -27,16 +31,15 @@ def run(spec: EvaluateGeneration, context: JobContext) -> GenerationScores:
         Stopped: asked to stop; it begins anew then, but for the tokens, which are kept.
     """
     model = told(spec, context, spec.precision)
-    if spec.max_length > model.layout.positions:
-        raise BadInput(
-            f"max_length is {spec.max_length}, and the model reads {model.layout.positions} tokens"
-        )
-    result = _of_text(spec, model, context) if spec.questions is None else _of_choices(spec, model, context)
+    length = spec.max_length or min(USUAL_LENGTH, model.layout.positions)
+    check_length(length, model.layout.positions)
+    measure = _of_text if spec.questions is None else _of_choices
+    result = measure(spec, model, length, context)
     context.save_artifact("evaluation.json", json.dumps(result.model_dump(mode="json"), indent=2).encode())
     return result
 
 
-def _of_text(spec: EvaluateGeneration, model: Told, context: JobContext) -> GenerationScores:
+def _of_text(spec: EvaluateGeneration, model: Told, length: int, context: JobContext) -> GenerationScores:
     corpus = corpus_of(str(spec.dataset), context)
     parts = split(corpus, spec.held_out, spec.seed, spec.hold_out)
     tokenizer = TextTokenizer(model.texts.content)
@@ -47,7 +50,7 @@ def _of_text(spec: EvaluateGeneration, model: Told, context: JobContext) -> Gene
     size = int((last - first).sum())
     text = zip(first.tolist(), last.tolist(), strict=True)
     characters = sum(characters_in(corpus.text[begin:end]) for begin, end in text)
-    rows, notes = Rows.overlapping(watched, spec.max_length), [parts.note]
+    rows, notes = Rows.overlapping(watched, length), [parts.note]
     if not len(rows):
         raise BadInput(
             f"{len(watched)} tokens of {spec.dataset!r} are looked at, too few to tell one by another"
@@ -66,14 +69,14 @@ def _of_text(spec: EvaluateGeneration, model: Told, context: JobContext) -> Gene
     )
 
 
-def _of_choices(spec: EvaluateGeneration, model: Told, context: JobContext) -> GenerationScores:
+def _of_choices(spec: EvaluateGeneration, model: Told, length: int, context: JobContext) -> GenerationScores:
     name, chats = str(spec.questions), spec.chat != "never" and model.texts.chats
     if spec.chat == "always" and not chats:
         raise BadInput("chat is 'always', and the tokenizer has no template for chats; leave 'chat' at auto")
     columns = (spec.prompt_column, spec.answer_column, *spec.choice_columns)
     read = choices.reader(model.texts, chats)
     path = text_sets.file_of(name, context)
-    questions, left_out = choices.questions_in(path, name, columns, read, spec.max_length)
+    questions, left_out = choices.questions_in(path, name, columns, read, length)
     context.report(Progress(0, 1, f"{len(questions):,} questions"))
     scores, nats = choices.scores_of(questions, model.teller, model.layout.vocabulary)
     context.save_artifact("choices.csv", choices.table(questions, nats))

@@ -44,7 +44,7 @@ class _Work:
         self._wish = Wish(
             seed=spec.seed,
             sampling=Sampling(spec.repetition_penalty, spec.temperature, spec.top_k, spec.top_p, spec.min_p),
-            most=spec.max_tokens,
+            most=self._reader.most,
             stops=spec.stops,
             ends=self._generator.texts.ends,
         )

@@ -72,11 +72,20 @@ def prepare(spec: TrainGeneration, context: JobContext) -> Prepared:
         Stopped: asked to stop; the tokens so far are kept.
     """
     found = _of_pairs(spec, context) if spec.instructions is not None else _of_corpus(spec, context)
-    if spec.max_length > found.decoder.layout.positions:
-        raise BadInput(
-            f"max_length is {spec.max_length}, and the model reads {found.decoder.layout.positions} tokens"
-        )
+    check_length(spec.max_length, found.decoder.layout.positions)
     return found
+
+
+def check_length(length: int, positions: int) -> None:
+    """Refuses rows of more tokens than the model has positions.
+
+    Raises:
+        BadInput: the text says how many it has.
+    """
+    if length > positions:
+        raise BadInput(
+            f"max_length is {length}, and the model reads {positions} tokens; give {positions} or less"
+        )
 
 
 def _of_corpus(spec: TrainGeneration, context: JobContext) -> Prepared:

@@ -16,6 +16,8 @@ from jobs.transformer.generation.uses import GenerateTexts
 
 #: Batches of a window, among which prompts are sorted by length.
 BATCHES = 4
+#: Tokens of an answer, unless the spec says otherwise or half of what the model reads is less.
+USUAL_TOKENS = 128
 
 
 class Prompts(Rows):
@@ -56,17 +58,22 @@ class Reader:
         spec: says whether prompts are questions in a chat, and how long answers may be.
         generator: the model.
 
+    Attributes:
+        most: tokens of an answer.
+
     Raises:
         BadInput: there is no room for a prompt, or no template for a chat.
     """
 
     def __init__(self, spec: GenerateTexts, generator: Generator) -> None:
         self._spec, self._texts = spec, generator.texts
-        self._room = generator.layout.positions - spec.max_tokens
+        positions = generator.layout.positions
+        self.most = spec.max_tokens or max(1, min(USUAL_TOKENS, positions // 2))
+        self._room = positions - self.most
         if self._room < 1:
             raise BadInput(
-                f"max_tokens is {spec.max_tokens}, and the model reads {generator.layout.positions} tokens, "
-                f"those of the prompt included; choose {generator.layout.positions - 1} or less"
+                f"max_tokens is {self.most}, and the model reads {positions} tokens, those of the prompt "
+                f"included; choose {positions - 1} or less"
             )
         if spec.chat == "always" and not self._texts.chats:
             raise BadInput(

@@ -263,7 +263,12 @@ class EvaluateGeneration(OfModel[GenerationScores], kind="transformer.generation
     hold_out: Literal["auto", "documents", "end"] = Field(
         default="auto", description="whether whole documents are looked at, or the end of the text"
     )
-    max_length: int = Field(default=256, ge=8, le=8_192, description="tokens that the model looks at")
+    max_length: int | None = Field(
+        default=None,
+        ge=8,
+        le=8_192,
+        description="tokens that the model looks at; by default 256, or what it reads",
+    )
     rows: int = Field(default=2_048, ge=1, le=1_000_000, description="rows of text looked at, at most")
 
     @model_validator(mode="after")

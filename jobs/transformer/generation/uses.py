@@ -87,7 +87,12 @@ class GenerateTexts(OfModel[Generated], kind="transformer.generation.generate"):
     )
     system: Text | None = Field(default=None, description="what the chat's template is told first")
     answers: int = Field(default=1, ge=1, le=1_000, description="answers to each prompt")
-    max_tokens: int = Field(default=128, ge=1, le=32_768, description="tokens of an answer at most")
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=32_768,
+        description="tokens of an answer at most; by default 128, or half of what the model reads",
+    )
     temperature: float = Field(
         default=0.8, ge=0, le=100, description="what logits are divided by; 0 = always the likeliest token"
     )

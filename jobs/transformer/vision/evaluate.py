@@ -16,6 +16,7 @@ from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.quantising import INT8
 from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of
+from jobs.transformer.labelled import advice
 from jobs.transformer.vision.asking import Array, Classifier, classifier, computed
 from jobs.transformer.vision.mistakes import mistakes_picture, worst
 from jobs.transformer.vision.simplest import MOST, baselines
@@ -117,7 +118,7 @@ def _numbered(data: ImageSet, name: str, names: tuple[str, ...], unknown: str) -
         named = ", ".join(f"{label!r} ({count} images)" for label, count in strange.most_common(5))
         raise BadInput(
             f"{name!r} has labels that the model has no class for: {named}; its classes are "
-            f"{', '.join(names)}; rename them, or say unknown='skip' to leave such images out"
+            f"{', '.join(names)}; {advice(unknown, 'images')}"
         )
     rows = np.flatnonzero(labels >= 0)
     left_out = {f"unknown label: {label}": count for label, count in sorted(strange.items())}
