@@ -112,6 +112,10 @@ class JobSpec(Frozen, Generic[ResultT]):
         """Yields (field, data set name, column) for every field that names a column of a data set."""
         yield from ()
 
+    def labelled(self) -> Iterator[tuple[str, str, int]]:
+        """Yields (field, data set name, classes) for every data set whose images need labels of so many."""
+        yield from ()
+
     def parents(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Yields (field, job id, allowed kinds) for every field that names another job."""
         for field, marker in self.marked(JobField):

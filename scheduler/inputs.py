@@ -21,7 +21,7 @@ def pinned(spec: JobSpec[ResultT], sets: "DataSets") -> tuple[JobSpec[ResultT], 
     A folder on this machine is uploaded, since no worker would find it.
 
     Raises:
-        InvalidSpec: a data set holds something else than the field takes, or has no such column.
+        InvalidSpec: a data set holds something else than the field takes, or has no such column or no labels.
         UnknownDataSet: there is none of that name.
         BadInput: the folder holds no checkpoint, or no images that can be read.
     """
@@ -31,6 +31,8 @@ def pinned(spec: JobSpec[ResultT], sets: "DataSets") -> tuple[JobSpec[ResultT], 
         found[name] = _of_content(spec, field, sets.find(name), content)
     for field, name, column in spec.columns():
         _has_column(spec, field, found[name], column)
+    for field, name, classes in spec.labelled():
+        _has_labels(spec, field, found[name], classes)
     spec = _with_folders_uploaded(spec, sets)
     for field, name in spec.named(PretrainedField):
         if (info := _checkpoint(spec, field, name, sets)) is not None:
@@ -48,6 +50,16 @@ def _has_column(spec: JobSpec[ResultT], field: str, info: "DataSetInfo", column:
         raise InvalidSpec(
             f"{spec.kind}: field {field!r}: the data set {info.name!r} has no column {column!r}; its columns "
             f"are {', '.join(info.columns)}"
+        )
+
+
+def _has_labels(spec: JobSpec[ResultT], field: str, info: "DataSetInfo", classes: int) -> None:
+    if (count := len(info.class_names)) < classes:
+        has = f"only the class {info.class_names[0]!r}" if count else "no labels"
+        needs = "labels" if classes == 1 else f"labels of {classes} classes or more"
+        raise InvalidSpec(
+            f"{spec.kind}: field {field!r}: the images of {info.name!r} have {has}, and it takes {needs}: "
+            "upload a folder with one sub-folder for each class, or an .npz with an array 'labels'"
         )
 
 

@@ -1,7 +1,7 @@
 """What a GAN job computes, and what it leaves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -155,6 +155,11 @@ class TrainGan(TrainingSpec[GanResult], kind="gan.train"):
     def _fits_together(self) -> Self:
         check(self.kind, dict(self))
         return self
+
+    def labelled(self) -> Iterator[tuple[str, str, int]]:
+        """See `JobSpec.labelled`."""
+        if self.conditional:
+            yield "dataset", self.dataset, 1
 
     def intervals(self, epochs: int) -> Mapping[str, int]:
         """See `TrainingSpec.intervals`."""

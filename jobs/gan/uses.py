@@ -1,5 +1,6 @@
 """What can be done with a trained GAN besides drawing: judge it, and make a data set of it."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -101,3 +102,8 @@ class AugmentDataSet(JobSpec[Augmentation], kind="gan.augment"):
         description="labelled images of the same classes, to measure with; by default those the model was "
         "trained on, which it has seen",
     )
+
+    def labelled(self) -> Iterator[tuple[str, str, int]]:
+        """See `JobSpec.labelled`."""
+        if self.dataset is not None:
+            yield "dataset", self.dataset, 1

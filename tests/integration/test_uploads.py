@@ -7,7 +7,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from jobs import ClassifyImages, ClassifyTexts, FineTune, TrainGan
+from jobs import (
+    AugmentDataSet,
+    ClassifyImages,
+    ClassifyTexts,
+    EvaluateImageClassifier,
+    FineTune,
+    TrainGan,
+    TrainImageClassifier,
+)
 from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
 from scheduler.cli import app
@@ -149,6 +157,30 @@ def test_what_does_not_fit_is_refused_at_submission(sets, reviews, fields, text)
     sets.upload("own", reviews)
     with pytest.raises(InvalidSpec, match=text):
         pinned(FineTune.model_validate({"dataset": "own"} | fields), sets)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (TrainGan(dataset="own", conditional=True), "'own' have no labels, and it takes labels: upload"),
+        (AugmentDataSet(model="job", name="more", dataset="own"), "'own' have no labels"),
+        (EvaluateImageClassifier(model="job", dataset="own"), "'own' have no labels"),
+        (TrainImageClassifier(dataset="own"), "no labels, and it takes labels of 2 classes or more"),
+        (
+            TrainImageClassifier(dataset="alike"),
+            "'alike' have only the class 'cat', and it takes labels of 2",
+        ),
+    ],
+)
+def test_images_without_the_labels_that_a_kind_needs_are_refused_at_submission(sets, tmp_path, spec, text):
+    (tmp_path / "alike/cat").mkdir(parents=True)
+    for number in range(2):
+        Image.new("L", (8, 8), 40 + number).save(tmp_path / f"alike/cat/{number}.png")
+    sets.upload("alike", tmp_path / "alike")
+    sets.upload("own", tmp_path / "alike/cat")
+    assert pinned(TrainGan(dataset="own"), sets)
+    with pytest.raises(InvalidSpec, match=text):
+        pinned(spec, sets)
 
 
 def test_images_are_asked_for_where_images_are_needed(sets, reviews):

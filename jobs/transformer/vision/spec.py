@@ -1,5 +1,6 @@
 """What a job on the classes of images computes, and what it leaves."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -211,6 +212,10 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
                 "'train_rows'"
             )
         return self
+
+    def labelled(self) -> Iterator[tuple[str, str, int]]:
+        """See `JobSpec.labelled`."""
+        yield "dataset", self.dataset, 2
 
     @property
     def peak(self) -> float:

@@ -1,5 +1,6 @@
 """What can be asked of a network that looks at images: specs and results."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Generic, Literal, Self
 
 from pydantic import Field, model_validator
@@ -103,3 +104,8 @@ class EvaluateImageClassifier(Asking[ImageEvaluation], kind="transformer.vision.
         if self.pretrained is not None and self.dataset is None:
             raise InvalidSpec(f"{self.kind}: field 'dataset' is required with 'pretrained'")
         return self
+
+    def labelled(self) -> Iterator[tuple[str, str, int]]:
+        """See `JobSpec.labelled`."""
+        if self.dataset is not None:
+            yield "dataset", self.dataset, 1
