@@ -241,6 +241,10 @@ def test_a_server_that_goes_away_meanwhile_is_one_line(monkeypatch: pytest.Monke
         ["submit", "gan.train", "--timezone", "Europe/Berlin"],
         ["submit", "gan.train", "--key", ""],
         ["run", "gan.train"],
+        ["run", "gan.train", "--out", ""],
+        ["submit", "gan.train", "--spec", ""],
+        ["artifacts", "0123456789abcdef", "--download", ""],
+        ["datasets", "upload", "faces", ""],
         ["verify-resume"],
         ["verify-resume", "gan.train", "--kills", "0"],
         ["verify-resume", "gan.train", "--data", "faces"],
@@ -327,6 +331,12 @@ def test_the_command_line_imports_nothing_heavy_before_it_is_needed() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_path_that_is_empty_is_not_taken_for_the_current_folder(tmp_path: Path) -> None:
+    result = triptych("run", "trial.echo", "--text", "x", "--out", "")
+    assert "'--out': it is empty" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_divided_is_refused_before_a_server_is_asked() -> None:
