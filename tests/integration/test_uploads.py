@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from jobs import ClassifyImages, ClassifyTexts, FineTune, TrainGan
 from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.errors import UnknownDataSet
 from scheduler.inputs import pinned
 from scheduler.keys import DataSetKeys

@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from jobs import catalog
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.cli.moment import moment
 from scheduler.cli.schema import fields_of
 
