@@ -269,6 +269,12 @@ def test_a_moment_is_so_many_seconds_from_now_or_local_time_or_has_an_offset() -
     assert moment("2026-07-01T02:30").at(1000.0) == datetime(2026, 7, 1, 2, 30).timestamp()
 
 
+@pytest.mark.parametrize("text", ["+1e18", "+320000000", "9999-12-31T23:59", "2099-01-01T00:00Z"])
+def test_a_moment_later_than_ten_years_from_now_is_refused(text: str) -> None:
+    said = error_of("submit", "gan.train", "--start-at", text)
+    assert "the latest start is 10 years from now" in said
+
+
 @pytest.mark.parametrize(
     ("text", "zone", "meant"),
     [
