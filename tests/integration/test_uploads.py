@@ -119,12 +119,14 @@ def test_a_folder_is_uploaded_when_a_job_names_it(sets, checkpoint):
     assert pinned(spec, sets) == (spec, inputs)
 
 
-def test_a_folder_of_images_is_uploaded_when_a_job_names_it(sets, tmp_path):
+def test_a_folder_of_images_is_uploaded_when_a_job_names_it(sets, tmp_path, caplog):
     Image.new("L", (5, 6), 40).save(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("none")
     spec, inputs = pinned(ClassifyImages(model="job", dataset=str(tmp_path)), sets)
     assert spec.dataset.startswith("images-")
     assert inputs == {spec.dataset: sets.get(spec.dataset).digest}
     assert sets.get(spec.dataset).count == 1
+    assert f"{tmp_path}: not used: 1 of the files and folders: 1 no image (notes.txt)" in caplog.messages
     assert pinned(spec, sets) == (spec, inputs)
     with pytest.raises(BadInput, match=r"there is no .*/nowhere; give a folder of images"):
         pinned(ClassifyImages(model="job", dataset=f"{tmp_path}/nowhere"), sets)
