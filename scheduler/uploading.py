@@ -146,7 +146,7 @@ class Uploading(ABC):
     ) -> DataSetInfo:
         content, note = chosen(path, content, writing != Writing(), reading != Reading())
         if content == "texts":
-            return self._upload_texts(name, path, writing)
+            return self._upload_texts(name, path, writing, (note,) if note else ())
         table = reading.read(path)
         with TemporaryDirectory(prefix="triptych-") as folder:
             replace(table, remarks=(*([note] if note else []), *table.remarks)).write(Path(folder))
@@ -177,13 +177,14 @@ class Uploading(ABC):
             take_pairs(path, laid, taking).write(Path(folder))
             return self.publish_files(name, Path(folder))
 
-    def _upload_texts(self, name: str, path: Path, writing: Writing) -> DataSetInfo:
+    def _upload_texts(self, name: str, path: Path, writing: Writing, notes: tuple[str, ...]) -> DataSetInfo:
         with TemporaryDirectory(prefix="triptych-") as folder:
             taken = take(path, Path(folder), writing)
             if taken.count < 1:
                 raise BadInput(f"{path} has no row; a file of texts needs at least one")
+            notes = (*notes, *taken.notes)
             return self.publish_files(
-                name, Path(folder), count=taken.count, columns=taken.columns, notes=taken.notes
+                name, Path(folder), count=taken.count, columns=taken.columns, notes=notes
             )
 
     def _upload_checkpoint(self, name: str, path: Path) -> DataSetInfo:

@@ -27,6 +27,7 @@ def reviews(tmp_path):
 def test_a_file_of_texts_is_known_by_its_columns_and_rows(sets, reviews):
     info = sets.upload("reviews", reviews)
     assert (info.content, info.columns, info.count) == ("texts", ("text", "label"), 2)
+    assert info.notes == ("taken for texts",)
     assert sets.get("reviews") == info
 
 

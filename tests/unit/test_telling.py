@@ -31,7 +31,33 @@ def test_a_file_tells_what_it_holds(tmp_path: Path, text: str, content: str) -> 
     path.write_text(text)
     found, note = told(path)
     assert found == content
-    assert bool(note) == (content == "table")
+    assert note.startswith("taken for a table" if content == "table" else "taken for texts")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["2024-01-01,5%", "2024-01-02,6%"],
+        ["2024-01-01,true", "2024-01-02,false"],
+        ["-100,1", "-200,2"],
+        ["2024-01-01,", "2024-01-02,"],
+    ],
+)
+def test_texts_that_may_have_been_meant_as_a_table_are_told_the_way(tmp_path: Path, rows: list[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["time,y", *rows, ""]))
+    content, note = told(path)
+    assert content == "texts"
+    assert note.startswith("taken for texts, though column 'time' may hold times: --as table takes it for")
+
+
+def test_columns_of_one_name_are_refused_in_a_table_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("time,y,y\n2024-01-01,1,2\n2024-01-02,3,4\n")
+    with pytest.raises(BadInput, match=r"t\.csv has several columns named 'y': rename them"):
+        told(path)
+    path.write_text("text,y,y\ngood,1,2\n")
+    assert told(path) == ("texts", "taken for texts")
 
 
 def test_a_file_that_may_be_either_is_asked_about(tmp_path: Path) -> None:
