@@ -16,7 +16,7 @@ from jobs.datasets.questions.loading import read as read_questions
 from jobs.datasets.questions.reading import FORMATS as QUESTION_FORMATS
 from jobs.datasets.tables.intake import Reading
 from jobs.datasets.tables.telling import Content, chosen
-from jobs.datasets.telling import holds_questions
+from jobs.datasets.telling import check_taken, holds_questions
 from jobs.datasets.texts.intake import Writing, take
 from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput, InvalidSpec
@@ -129,6 +129,7 @@ class Uploading(ABC):
             if reading == Reading() and holds_questions(path, content, wrong_answers is not None):
                 return self._upload_questions(name, path, writing, wrong_answers, content is None)
             return self._upload_rows(name, path, content, writing, reading)
+        check_taken(path)
         if (path / CONFIG).is_file():
             return self._upload_checkpoint(name, path)
         from jobs.datasets.images.packing import pack

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.datasets.tables.named import load
 from jobs.datasets.tables.telling import chosen, told
+from jobs.datasets.telling import check_taken
 from jobs.errors import BadInput
 
 
@@ -77,6 +79,30 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     for content, as_texts, as_table in (("table", True, False), ("texts", False, True), (None, True, True)):
         with pytest.raises(BadInput, match="are of t"):
             chosen(tmp_path / "t.csv", content, as_texts, as_table)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.txt", r"notes.txt is running text: upload it as a corpus \(--as corpus\)"),
+        ("a.PNG", "a.PNG is a single picture: put your images into a folder"),
+        ("x.zip", r"x.zip is none .*: rows \(.csv, .*questions \(.json\), .*\(.npz\), .*unpack an archive"),
+    ],
+)
+def test_a_file_that_is_not_taken_is_told_what_is(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(BadInput, match=text):
+        check_taken(tmp_path / name)
+    check_taken(tmp_path)
+
+
+def test_a_folder_of_pictures_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(BadInput, match=r"wanted for 'd1', a file \(.csv, .tsv, .parquet\); .*, a folder$"):
+        load("d1", tmp_path)
+    (tmp_path / "a/1.png").touch()
+    with pytest.raises(BadInput, match=r"received .*, a folder of pictures$"):
+        load("d1", tmp_path)
 
 
 def test_lines_of_json_are_texts(tmp_path: Path) -> None:
