@@ -227,6 +227,11 @@ def test_lines_that_are_no_json_are_counted_when_they_are_taken_in(tmp_path):
     )
 
 
+def test_blank_lines_of_several_columns_are_counted_apart(tmp_path):
+    found, _ = taken(written(tmp_path / "a.csv", "text,label\na,1\n\n\nb,2\n\n"))
+    assert (found.count, found.notes) == (2, ("3 lines are blank and will be left out",))
+
+
 # 7: missing values, and one label in several spellings.
 
 

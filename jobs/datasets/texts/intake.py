@@ -27,7 +27,7 @@ class Taken:
 
     Attributes:
         columns: its columns; of JSON lines, the fields of the first line.
-        count: rows; of JSON lines, those that hold an object.
+        count: rows; not blank lines of several columns, nor lines of JSON without an object.
         notes: what was found out, guessed or changed, in numbers.
     """
 
