@@ -76,10 +76,12 @@ def told(path: Path) -> tuple[Content, str]:
     texts = [(name, cells) for name, cells in others if name not in numbers]
     if any(_is_prose(cells) for _, cells in texts):
         return "texts", _TEXTS
-    if not times or not numbers:
-        return "texts", _TEXTS + _hint([*times, *(name for name in names if name.lower() in USUAL_NAMES)])
-    if not texts:
+    likely = times or [name for name in names if name.lower() in USUAL_NAMES]
+    if len(names) > 1 and likely and numbers and not texts:
         names_of(path)  # refuses a name that several columns have
+    if not times or not numbers:
+        return "texts", _TEXTS + _hint(likely)
+    if not texts:
         return (
             "table",
             f"taken for a table with time, as column {times[0]!r} holds times and the others numbers",
