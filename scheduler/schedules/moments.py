@@ -10,6 +10,7 @@ from jobs.errors import InvalidSpec
 LONGEST_REPEAT = timedelta(hours=3)
 #: A job that is to begin later than so many years from now is a slip of the finger.
 _YEARS_AHEAD = 10
+_YEAR = 365.25 * 86400.0
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -32,9 +33,10 @@ def checked_start(moment: float) -> float:
     Raises:
         InvalidSpec: it is later than ten years from now, or no number.
     """
-    if not moment - time.time() <= _YEARS_AHEAD * 366 * 86400:
+    ahead = (moment - time.time()) / _YEAR
+    if not ahead <= _YEARS_AHEAD:  # nor is NaN
         raise InvalidSpec(
-            f"the job would begin {moment:.10g} seconds after 1970; the latest start is {_YEARS_AHEAD} years "
+            f"the job would begin {ahead:.4g} years from now; the latest start is {_YEARS_AHEAD} years "
             "from now"
         )
     return moment
