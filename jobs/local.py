@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 #: Pieces of the result, for later attempts.
 _SHARDS = "shards"
+#: What a job leaves in its folder besides its spec; a folder of work is of one that runs, or was killed.
+_LEFT = (
+    *("checkpoints", "samples", "artifacts", "datasets", _SHARDS),
+    *("metrics.jsonl", "result.json", ".work-*"),
+)
 
 
 class LocalContext:
@@ -256,16 +261,16 @@ def run_locally(
 
     Raises:
         InvalidSpec: a named data set holds something else than its field takes.
-        BadInput: the folder holds another spec's job, or the job cannot be done.
+        BadInput: the folder holds what a job of another spec has left, or the job cannot be done.
     """
     from jobs.datasets.known import check_named
 
     check_named(spec, data or {})
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "spec.json").exists():
-        if read_spec(folder) != spec:
-            raise BadInput(f"{folder} holds a job of another spec; choose another folder, or empty this one")
-    else:
+    held = read_spec(folder) if (folder / "spec.json").exists() else None
+    if held not in (None, spec) and any(any(folder.glob(name)) for name in _LEFT):
+        raise BadInput(f"{folder} holds a job of another spec; choose another folder, or empty this one")
+    if held != spec:  # one that left nothing but its spec was refused before it began
         _write(folder / "spec.json", json.dumps(spec.to_wire(), indent=2).encode())
     (folder / "result.json").unlink(missing_ok=True)
     with context(folder, data) as running:

@@ -1,10 +1,12 @@
 """What to compute, as frozen and validated data."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from jobs.datasets.readable import one_line
 from jobs.errors import InvalidSpec
@@ -12,6 +14,10 @@ from jobs.names import DataSetField, JobField
 
 #: Any: on a GPU while a worker with one is alive, else on a CPU.
 Pool = Literal["cpu", "gpu", "any"]
+#: What pydantic says around what is allowed.
+_OWN_WORDS = re.compile(
+    r"^(Value error, )?((Input|String|Tuple|List) (?=should))?| after validation, not \d+$"
+)
 #: Characters that a refusal shows of what was received.
 SHOWN = 80
 
@@ -141,7 +147,9 @@ def _annotations(annotation: Any) -> Iterator[Any]:
 def describe(spec: type[JobSpec[Any]], error: ValidationError) -> str:
     """One sentence for a person: which fields are wrong, what was received, what is allowed."""
     faults = []
-    for fault in error.errors(include_url=False, include_context=False):
+    for fault in error.errors(include_url=False):
+        if fault["type"] == "too_short" and len(fault["input"]) >= fault["ctx"]["min_length"]:
+            continue  # it counts the right entries alone, and the wrong ones are named themselves
         field = ".".join(str(part) for part in fault["loc"]) or "spec"
         if fault["type"] == "extra_forbidden":
             allowed = ", ".join(sorted(_fields_around(spec, fault["loc"])))
@@ -149,9 +157,18 @@ def describe(spec: type[JobSpec[Any]], error: ValidationError) -> str:
         elif fault["type"] == "missing":
             faults.append(f"field {field!r} is required")
         else:
-            message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            faults.append(f"field {field!r} {message}, received {_short(fault['input'])}")
+            faults.append(f"field {field!r} {_wanted(spec, fault)}, received {_short(fault['input'])}")
     return f"{spec.kind or spec.__name__}: {'; '.join(faults)}"
+
+
+def _wanted(spec: type[JobSpec[Any]], fault: ErrorDetails) -> str:
+    """What is allowed, without the names that pydantic and Python have for it."""
+    if fault["type"] in ("tuple_type", "list_type"):
+        return "should be a list in square brackets"
+    if fault["type"] == "model_type":
+        fields = sorted(_fields_around(spec, (*fault["loc"], "")))
+        return f"should be an object with some of the fields {', '.join(fields)}"
+    return _OWN_WORDS.sub("", fault["msg"])
 
 
 def _fields_around(model: type[BaseModel], path: tuple[int | str, ...]) -> Iterable[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.datasets.known import checked_content
+from jobs.datasets.remarks import tell
 from jobs.errors import InvalidSpec
 from jobs.names import HUB_PATTERN, PretrainedField, is_folder
 from jobs.pretrained.sources import SAMPLES, stored_name
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def pinned(spec: JobSpec[ResultT], sets: "DataSets") -> tuple[JobSpec[ResultT], dict[str, str]]:
     """The spec as it is to be stored, and the digests of what it names, by name.
 
-    A folder on this machine is uploaded, since no worker would find it.
+    A folder on this machine is uploaded, since no worker would find it; what was left out of it is logged.
 
     Raises:
         InvalidSpec: a data set holds something else than the field takes, or has no such column or no labels.
@@ -65,8 +66,10 @@ def _has_labels(spec: JobSpec[ResultT], field: str, info: "DataSetInfo", classes
 
 def _with_images_uploaded(spec: JobSpec[ResultT], sets: "DataSets") -> JobSpec[ResultT]:
     folders = {field: Path(name).expanduser() for field, name, _ in spec.named_sets() if is_folder(name)}
-    uploaded = {field: sets.upload_images(folder).name for field, folder in folders.items()}
-    return spec.model_copy(update=uploaded)
+    uploaded = {field: sets.upload_images(folder) for field, folder in folders.items()}
+    for field, info in uploaded.items():
+        tell(getattr(spec, field), info.notes)
+    return spec.model_copy(update={field: info.name for field, info in uploaded.items()})
 
 
 def _with_folders_uploaded(spec: JobSpec[ResultT], sets: "DataSets") -> JobSpec[ResultT]:

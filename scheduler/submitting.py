@@ -25,6 +25,7 @@ from scheduler.record import JobRecord, NewJob
 from scheduler.records import Records
 from scheduler.references import targets
 from scheduler.removal import Removal
+from scheduler.schedules.moments import checked_start
 from scheduler.schedules.schedule import Tick
 from scheduler.settings import RedisSettings, StoreSettings, load
 from scheduler.workers import Workers
@@ -81,7 +82,7 @@ class Submitting:
         Args:
             spec: what to compute.
             priority: 0 (most urgent) to 9.
-            start_at: not before this time, in seconds since 1970.
+            start_at: not before this time, in seconds since 1970; at most ten years from now.
             after: jobs that must succeed first; jobs that the spec itself names are waited for anyway.
             reuse: whether an equivalent job (same spec, same code, same data) that has succeeded or
                 is under way will do as well; then that one is returned.
@@ -97,7 +98,8 @@ class Submitting:
 
         Raises:
             InvalidSpec: the kind cannot be divided, or not into so many; the spec names a job that does not
-                exist, has failed, or is of the wrong kind; or the key was used for another spec.
+                exist, has failed, or is of the wrong kind; it would begin in more than ten years; or the key
+                was used for another spec.
             UnknownDataSet: the spec names a data set that does not exist.
             Unreachable: a server does not answer. Whether the job was accepted is not known then, and asking
                 again with a `key` is safe.
@@ -105,6 +107,7 @@ class Submitting:
             TickTaken: the tick was dealt with.
         """
         checked_priority(priority)
+        checked_start(start_at)
         if job_id and self.records.knows(job_id):
             return self._handle(job_id)
         division = checked_division(spec, parts, reuse)

@@ -16,7 +16,7 @@ from jobs.datasets.questions.loading import read as read_questions
 from jobs.datasets.questions.reading import FORMATS as QUESTION_FORMATS
 from jobs.datasets.tables.intake import Reading
 from jobs.datasets.tables.telling import Content, chosen
-from jobs.datasets.telling import holds_questions
+from jobs.datasets.telling import check_taken, holds_questions
 from jobs.datasets.texts.intake import Writing, take
 from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput, InvalidSpec
@@ -129,6 +129,7 @@ class Uploading(ABC):
             if reading == Reading() and holds_questions(path, content, wrong_answers is not None):
                 return self._upload_questions(name, path, writing, wrong_answers, content is None)
             return self._upload_rows(name, path, content, writing, reading)
+        check_taken(path)
         if (path / CONFIG).is_file():
             return self._upload_checkpoint(name, path)
         from jobs.datasets.images.packing import pack
@@ -146,7 +147,7 @@ class Uploading(ABC):
     ) -> DataSetInfo:
         content, note = chosen(path, content, writing != Writing(), reading != Reading())
         if content == "texts":
-            return self._upload_texts(name, path, writing)
+            return self._upload_texts(name, path, writing, (note,) if note else ())
         table = reading.read(path)
         with TemporaryDirectory(prefix="triptych-") as folder:
             replace(table, remarks=(*([note] if note else []), *table.remarks)).write(Path(folder))
@@ -177,13 +178,14 @@ class Uploading(ABC):
             take_pairs(path, laid, taking).write(Path(folder))
             return self.publish_files(name, Path(folder))
 
-    def _upload_texts(self, name: str, path: Path, writing: Writing) -> DataSetInfo:
+    def _upload_texts(self, name: str, path: Path, writing: Writing, notes: tuple[str, ...]) -> DataSetInfo:
         with TemporaryDirectory(prefix="triptych-") as folder:
             taken = take(path, Path(folder), writing)
             if taken.count < 1:
                 raise BadInput(f"{path} has no row; a file of texts needs at least one")
+            notes = (*notes, *taken.notes)
             return self.publish_files(
-                name, Path(folder), count=taken.count, columns=taken.columns, notes=taken.notes
+                name, Path(folder), count=taken.count, columns=taken.columns, notes=notes
             )
 
     def _upload_checkpoint(self, name: str, path: Path) -> DataSetInfo:

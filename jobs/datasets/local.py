@@ -1,19 +1,17 @@
 """Data sets where there is no store: from the paths that a person gives, else the named ones."""
 
-import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jobs.datasets.images import named, packing
 from jobs.datasets.images.image_set import ImageSet
+from jobs.datasets.remarks import tell
 from jobs.datasets.tables import named as tables
 from jobs.datasets.tables.table import Table
 from jobs.datasets.texts.intake import take
 from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput
 from jobs.names import checked_name, is_folder
-
-log = logging.getLogger(__name__)
 
 
 def image_set(name: str, data: Mapping[str, Path]) -> ImageSet:
@@ -28,7 +26,7 @@ def image_set(name: str, data: Mapping[str, Path]) -> ImageSet:
         return named.load(name)
     else:
         images = packing.pack(data[name])
-    _tell(name, images.notes)
+    tell(name, images.notes)
     return images
 
 
@@ -39,7 +37,7 @@ def table(name: str, data: Mapping[str, Path]) -> Table:
         BadInput: it cannot be read, or there is none.
     """
     found = tables.load(name, data.get(name))
-    _tell(name, found.remarks)
+    tell(name, found.remarks)
     return found
 
 
@@ -65,7 +63,7 @@ def files(name: str, data: Mapping[str, Path], work: Path, fetch: Callable[[Path
             return given
         folder.mkdir(parents=True)
         if given.suffix.lower() in FORMATS:
-            _tell(name, take(given, folder).notes)
+            tell(name, take(given, folder).notes)
         else:
             (folder / given.name).symlink_to(given.absolute())
     elif fetch is not None:
@@ -74,9 +72,3 @@ def files(name: str, data: Mapping[str, Path], work: Path, fetch: Callable[[Path
     else:
         raise BadInput(f"there is no upload {name!r} here: give its path with --data {name}=PATH")
     return folder
-
-
-def _tell(name: str, notes: Iterable[str]) -> None:
-    """What was found out, left out or changed when a data set was taken in."""
-    for note in notes:
-        log.warning("%s: %s", name, note)

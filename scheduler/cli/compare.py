@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from scheduler.cli import paths
 from scheduler.cli.output import note, say, show_rows
 from scheduler.errors import NotInstalled
 
@@ -12,7 +13,10 @@ from scheduler.errors import NotInstalled
 def compare(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB JOB ...", help="Two to eight jobs.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page with the curves over each other.")
+        Path | None,
+        typer.Option(
+            parser=paths.given, metavar="FILE", help="Write a page with the curves over each other."
+        ),
     ] = None,
 ) -> None:
     """Show what differs between jobs: spec, data, result, environment. With --out, also their curves."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.cli import paths
 from scheduler.cli.output import say, show_rows
 
 if TYPE_CHECKING:
@@ -82,10 +83,11 @@ def upload(
     path: Annotated[
         Path,
         typer.Argument(
+            parser=paths.given,
             help="A folder of images (sub-folders are classes) or an .npz; a file of texts (.csv, .tsv, "
             ".jsonl, .parquet), of a table with time, or of questions on documents (these, or SQuAD's "
             ".json); a folder with a checkpoint; or, with --as corpus, running text: a file, a folder of "
-            "files, or a file of rows; with --as pairs a folder with the folders source and target."
+            "files, or a file of rows; with --as pairs a folder with the folders source and target.",
         ),
     ],
     size: Annotated[

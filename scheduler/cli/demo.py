@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli import paths
 from scheduler.cli.follow import show_to_end
 from scheduler.cli.output import note, say
 from scheduler.cli.stack import show_flower
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running afterwards.")] = False,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Save the pictures here.")] = Path(
-        "triptych-demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(parser=paths.given, metavar="FOLDER", help="Save the pictures here.")
+    ] = Path("triptych-demo"),
 ) -> None:
     """Start the stack, train a GAN on handwritten digits, and draw 64 new ones."""
     # Before anything is started: a folder that cannot be written would be found out minutes later.

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from scheduler.cli import paths
 from scheduler.cli.follow import JobId
 from scheduler.cli.output import note, say, show_rows
 
@@ -13,7 +14,9 @@ def artifacts(
     job_id: JobId,
     download: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Download them here, with samples, metrics and result."),
+        typer.Option(
+            parser=paths.given, metavar="FOLDER", help="Download them here, with samples, metrics and result."
+        ),
     ] = None,
 ) -> None:
     """List the artifacts of a job, or download them."""
@@ -34,7 +37,11 @@ def images(
     job_id: JobId,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Save them here; by default in a folder named after the job."),
+        typer.Option(
+            parser=paths.given,
+            metavar="FOLDER",
+            help="Save them here; by default in a folder named after the job.",
+        ),
     ] = None,
 ) -> None:
     """Download a job's pictures and print their paths, samples from the training first."""

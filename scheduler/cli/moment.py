@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import typer
 
 from scheduler.durations import seconds as length_of
-from scheduler.schedules.moments import moment_of, zone_of
+from scheduler.schedules.moments import checked_start, moment_of, zone_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def moment(text: str, timezone: str | None = None) -> Moment:
 
     Raises:
         BadParameter: it is neither a count of seconds nor a moment in ISO 8601.
-        InvalidSpec: there is no such zone.
+        InvalidSpec: there is no such zone, or the moment is later than ten years from now.
     """
     zone = zone_of(timezone) if timezone is not None else None
     refusal = typer.BadParameter(
@@ -43,13 +43,14 @@ def moment(text: str, timezone: str | None = None) -> Moment:
         if text.startswith("+"):
             seconds = float(text)
         elif (given := datetime.fromisoformat(text)).tzinfo is not None:
-            return Moment(given.astimezone(UTC).timestamp())
+            return Moment(checked_start(given.astimezone(UTC).timestamp()))
         else:
-            return Moment(moment_of(given, zone))
+            return Moment(checked_start(moment_of(given, zone)))
     except (ValueError, OverflowError, OSError):
         raise refusal from None
     if not math.isfinite(seconds):
         raise refusal
+    checked_start(time.time() + seconds)
     return Moment(seconds, from_now=True)
 
 

@@ -49,7 +49,7 @@ class _Console(Console):
 
 
 def say(text: Cell) -> None:
-    """One line on stdout; never wrapped, so that ids and paths can be copied."""
+    """One line on stdout, whatever names are in it; never wrapped, so that ids and paths can be copied."""
     _print(screen(), text)
 
 
@@ -64,16 +64,17 @@ def note(text: Cell) -> None:
 
 
 def _print(console: Console, text: Cell) -> None:
+    line = text if isinstance(text, Text) else Text(one_line(text))
     if console.is_terminal:
-        console.print(_verbatim(text), soft_wrap=True)
+        console.print(line, soft_wrap=True)
     else:
         # Not through rich, which asks COLUMNS how much of it there is room for.
-        print(_verbatim(text).plain, file=console.file)
+        print(line.plain, file=console.file)
 
 
 def failed(text: str) -> None:
     """The one line in which an error ends."""
-    note(Text.assemble(("error: ", "bold red"), " ".join(text.splitlines())))
+    note(Text.assemble(("error: ", "bold red"), one_line(" ".join(text.splitlines()))))
 
 
 def show_json(data: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from scheduler.cli import paths
 from scheduler.cli.follow import JobId
 from scheduler.cli.output import in_terminal, say
 
@@ -14,7 +15,10 @@ from scheduler.cli.output import in_terminal, say
 def report(
     job_id: JobId,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the report here instead of opening a browser.")
+        Path | None,
+        typer.Option(
+            parser=paths.given, metavar="FILE", help="Write the report here instead of opening a browser."
+        ),
     ] = None,
 ) -> None:
     """Open the report of a job in a browser: spec, curves, pictures, result, attempts. Works offline."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from scheduler.cli import paths
 from scheduler.cli.completion import SpecCommand, offered_kinds
 from scheduler.cli.output import Cell, in_terminal, note, say, show_json, show_rows
 from scheduler.cli.submit import OPEN, Help, show_help, typed_words, wanted_parts
@@ -60,7 +61,9 @@ def add(
     spec: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A spec as JSON, `-` for stdin; fields given here replace those in it."
+            parser=paths.given,
+            metavar="FILE",
+            help="A spec as JSON, `-` for stdin; fields given here replace those in it.",
         ),
     ] = None,
     priority: Annotated[int, typer.Option(help="Of its jobs, 0 (most urgent) to 9.", min=0, max=9)] = 5,

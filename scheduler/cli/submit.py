@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from scheduler.cli import paths
 from scheduler.cli.completion import offered_kinds
 from scheduler.cli.moment import moment
 from scheduler.cli.output import in_terminal, note, say, show_rows
@@ -37,7 +38,9 @@ def submit(
     spec: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A spec as JSON, `-` for stdin; fields given here replace those in it."
+            parser=paths.given,
+            metavar="FILE",
+            help="A spec as JSON, `-` for stdin; fields given here replace those in it.",
         ),
     ] = None,
     watch: Annotated[
@@ -165,7 +168,9 @@ def run(
             autocompletion=offered_kinds,
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Save all results here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=paths.given, metavar="FOLDER", help="Save all results here.")
+    ] = None,
     data: Data = None,
     help_wanted: Help = False,
 ) -> None:

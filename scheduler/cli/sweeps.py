@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli import paths
 from scheduler.cli.completion import offered_kinds
 from scheduler.cli.exits import FAILED, INTERRUPTED
 from scheduler.cli.output import in_terminal, note, say, show_json, show_rows
@@ -141,7 +142,10 @@ def watch(sweep_id: SweepId) -> None:
 def report(
     sweep_id: SweepId,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the page here instead of opening a browser.")
+        Path | None,
+        typer.Option(
+            parser=paths.given, metavar="FILE", help="Write the page here instead of opening a browser."
+        ),
     ] = None,
 ) -> None:
     """Open the page of a sweep: history, parallel coordinates, importances, pictures, all trials."""

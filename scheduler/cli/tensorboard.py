@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.cli import paths
 from scheduler.cli.completion import offered_kinds
 from scheduler.cli.output import note, say
 from scheduler.errors import NotInstalled, Unreachable
@@ -38,7 +39,8 @@ def tensorboard(
     limit: Annotated[int, typer.Option(help="How many of the newest jobs, if none is named.", min=1)] = 20,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 6006,
     logdir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write the event files here, and keep them.")
+        Path | None,
+        typer.Option(parser=paths.given, metavar="FOLDER", help="Write the event files here, and keep them."),
     ] = None,
     write_only: Annotated[
         bool, typer.Option("--write-only", help="Write the event files as they are now, and start nothing.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from scheduler.cli import paths
 from scheduler.cli.completion import offered_kinds
 from scheduler.cli.output import Cell, failed, note, say, show_rows
 from scheduler.cli.submit import Data, Help, named_paths, show_help, typed_words
@@ -32,7 +33,8 @@ def verify_resume(
         int | None, typer.Option(help="Repeat the kills of an earlier run, which printed this number.", min=0)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Keep both runs here, with their logs.")
+        Path | None,
+        typer.Option(parser=paths.given, metavar="FOLDER", help="Keep both runs here, with their logs."),
     ] = None,
     data: Data = None,
     help_wanted: Help = False,

@@ -1,5 +1,6 @@
 """Times on a wall clock, and the moments that they stand for: the one place that knows of daylight saving."""
 
+import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -7,6 +8,9 @@ from jobs.errors import InvalidSpec
 
 #: More than the clocks of any zone are put back at once.
 LONGEST_REPEAT = timedelta(hours=3)
+#: A job that is to begin later than so many years from now is a slip of the finger.
+_YEARS_AHEAD = 10
+_YEAR = 365.25 * 86400.0
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -21,6 +25,21 @@ def zone_of(name: str) -> ZoneInfo:
         raise InvalidSpec(
             f"unknown time zone {name!r}: give one such as Europe/Berlin, America/New_York or UTC"
         ) from None
+
+
+def checked_start(moment: float) -> float:
+    """The moment, in seconds since 1970, if a job may be told to begin no earlier.
+
+    Raises:
+        InvalidSpec: it is later than ten years from now, or no number.
+    """
+    ahead = (moment - time.time()) / _YEAR
+    if not ahead <= _YEARS_AHEAD:  # nor is NaN
+        raise InvalidSpec(
+            f"the job would begin {ahead:.4g} years from now; the latest start is {_YEARS_AHEAD} years "
+            "from now"
+        )
+    return moment
 
 
 def moment_of(wall: datetime, zone: tzinfo | None) -> float:

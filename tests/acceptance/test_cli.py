@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from scheduler import Client
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.connection import PREFIX
 from scheduler.embedded import Stack
 from tests.browser import page

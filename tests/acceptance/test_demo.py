@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from jobs import TrainGan
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.embedded import Stack
 from tests.servers import remember_free_ports, stack_surroundings
 

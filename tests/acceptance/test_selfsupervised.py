@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from jobs import EncodeImages, EvaluateEmbeddings, ReconstructImages, TrainSelfSupervised
 from jobs.errors import BadInput, InvalidSpec
 from scheduler import Client, JobFailed
-from scheduler.cli import app
+from scheduler.cli.commands import app
 
 
 def test_what_was_trained_on_digits_encodes_reconstructs_and_is_judged(client: Client) -> None:

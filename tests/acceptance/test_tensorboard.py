@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from jobs import EncodeImages, TrainSelfSupervised
 from scheduler import Client, Job
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.tensorboard.events import JobEvents
 from tests.browser import page
 from tests.ports import free_port

@@ -15,7 +15,7 @@ from scheduler import Client, JobState
 from scheduler.archive import day_of
 from scheduler.archiving import Archiving
 from scheduler.artifacts import ArtifactStore
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.connection import PREFIX
 from scheduler.doctor import Doctor, Findings
 from scheduler.errors import StillNeeded, UnknownJob

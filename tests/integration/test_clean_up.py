@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from jobs.errors import InvalidSpec
 from scheduler import Client, JobState
 from scheduler.artifacts import ArtifactStore
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.connection import PREFIX
 from scheduler.doctor import Doctor, Findings
 from scheduler.errors import StillNeeded, UnknownDataSet, UnknownJob

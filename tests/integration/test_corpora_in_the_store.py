@@ -9,7 +9,7 @@ from jobs.datasets.corpora.corpus import Corpus
 from jobs.datasets.corpora.named import CORPORA
 from jobs.errors import BadInput
 from scheduler.artifacts import ArtifactStore
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.datasets import DataSets
 from scheduler.settings import StoreSettings
 from worker.datasets import DataSetCache

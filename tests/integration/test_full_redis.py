@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from scheduler import Client, JobState
 from scheduler.capacity import memory
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.errors import NearlyFull, Refused
 from scheduler.monitoring.figures import Figures
 from scheduler.record import NewJob

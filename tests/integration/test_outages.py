@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from scheduler import Client, Job, JobState, TriptychError
 from scheduler.archive import Archive
 from scheduler.artifacts import ArtifactStore
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.connection import connect
 from scheduler.datasets import DataSets
 from scheduler.embedded.process import Process

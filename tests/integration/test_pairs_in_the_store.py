@@ -12,7 +12,7 @@ from jobs import TrainStyle
 from jobs.datasets.pairs.pairs import Pairs
 from jobs.errors import BadInput, InvalidSpec
 from scheduler.artifacts import ArtifactStore
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.datasets import DataSets
 from scheduler.inputs import pinned
 from worker.datasets import DataSetCache

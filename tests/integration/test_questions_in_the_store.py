@@ -12,7 +12,7 @@ from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.datasets.questions.sets import QuestionSet
 from jobs.errors import BadInput, InvalidSpec
 from scheduler.artifacts import ArtifactStore
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.datasets import DataSets
 from scheduler.inputs import pinned
 from worker.datasets import DataSetCache

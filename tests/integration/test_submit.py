@@ -95,6 +95,12 @@ def test_messages_come_in_the_exact_order_of_priority_and_first_come_first_serve
     assert taken == [job_id for _, job_id in sorted(submitted, key=lambda job: job[0])]
 
 
+@pytest.mark.parametrize("start_at", [1e18, float("inf"), float("nan")])
+def test_a_start_that_no_clock_will_show_is_refused(client: Client, start_at: float) -> None:
+    with pytest.raises(InvalidSpec, match="the latest start is 10 years from now"):
+        client.submit(Echo(), start_at=start_at)
+
+
 @pytest.mark.parametrize("priority", [-1, 10])
 def test_a_priority_outside_of_the_ten_is_refused(client: Client, priority: int) -> None:
     with pytest.raises(InvalidSpec, match=rf"priority is {priority}; allowed are 0 \(most urgent\) to 9"):

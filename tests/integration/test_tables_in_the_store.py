@@ -13,7 +13,7 @@ from jobs.datasets.tables.named import TABLES
 from jobs.errors import BadInput, InvalidSpec
 from jobs.local import run_locally
 from scheduler.artifacts import ArtifactStore
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.datasets import DataSets
 from scheduler.inputs import pinned
 from scheduler.keys import DataSetKeys

@@ -18,7 +18,7 @@ from jobs import (
 )
 from jobs.datasets.images.image_set import ImageSet
 from jobs.errors import BadInput, InvalidSpec
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.errors import UnknownDataSet
 from scheduler.inputs import pinned
 from scheduler.keys import DataSetKeys
@@ -35,6 +35,7 @@ def reviews(tmp_path):
 def test_a_file_of_texts_is_known_by_its_columns_and_rows(sets, reviews):
     info = sets.upload("reviews", reviews)
     assert (info.content, info.columns, info.count) == ("texts", ("text", "label"), 2)
+    assert info.notes == ("taken for texts",)
     assert sets.get("reviews") == info
 
 
@@ -127,12 +128,14 @@ def test_a_folder_is_uploaded_when_a_job_names_it(sets, checkpoint):
     assert pinned(spec, sets) == (spec, inputs)
 
 
-def test_a_folder_of_images_is_uploaded_when_a_job_names_it(sets, tmp_path):
+def test_a_folder_of_images_is_uploaded_when_a_job_names_it(sets, tmp_path, caplog):
     Image.new("L", (5, 6), 40).save(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("none")
     spec, inputs = pinned(ClassifyImages(model="job", dataset=str(tmp_path)), sets)
     assert spec.dataset.startswith("images-")
     assert inputs == {spec.dataset: sets.get(spec.dataset).digest}
     assert sets.get(spec.dataset).count == 1
+    assert f"{tmp_path}: not used: 1 of the files and folders: 1 no image (notes.txt)" in caplog.messages
     assert pinned(spec, sets) == (spec, inputs)
     with pytest.raises(BadInput, match=r"there is no .*/nowhere; give a folder of images"):
         pinned(ClassifyImages(model="job", dataset=f"{tmp_path}/nowhere"), sets)

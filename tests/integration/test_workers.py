@@ -9,7 +9,7 @@ from triptych_trial.spec import Echo, Steps
 from typer.testing import CliRunner
 
 from scheduler import JobState
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.queue import make_app
 from scheduler.settings import RedisSettings, StoreSettings
 from tests.cluster import Cluster, cluster

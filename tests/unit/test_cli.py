@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from jobs import catalog
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.cli.moment import moment
 from scheduler.cli.schema import fields_of
 
@@ -241,6 +241,10 @@ def test_a_server_that_goes_away_meanwhile_is_one_line(monkeypatch: pytest.Monke
         ["submit", "gan.train", "--timezone", "Europe/Berlin"],
         ["submit", "gan.train", "--key", ""],
         ["run", "gan.train"],
+        ["run", "gan.train", "--out", ""],
+        ["submit", "gan.train", "--spec", ""],
+        ["artifacts", "0123456789abcdef", "--download", ""],
+        ["datasets", "upload", "faces", ""],
         ["verify-resume"],
         ["verify-resume", "gan.train", "--kills", "0"],
         ["verify-resume", "gan.train", "--data", "faces"],
@@ -263,6 +267,12 @@ def test_a_moment_is_so_many_seconds_from_now_or_local_time_or_has_an_offset() -
     assert moment("2026-07-01T02:30+02:00").at(1000.0) == 1782865800.0
     assert moment("2026-07-01T00:30:00Z").at(1000.0) == 1782865800.0
     assert moment("2026-07-01T02:30").at(1000.0) == datetime(2026, 7, 1, 2, 30).timestamp()
+
+
+@pytest.mark.parametrize("text", ["+1e18", "+320000000", "9999-12-31T23:59", "2099-01-01T00:00Z"])
+def test_a_moment_later_than_ten_years_from_now_is_refused(text: str) -> None:
+    said = error_of("submit", "gan.train", "--start-at", text)
+    assert "the latest start is 10 years from now" in said
 
 
 @pytest.mark.parametrize(
@@ -327,6 +337,12 @@ def test_the_command_line_imports_nothing_heavy_before_it_is_needed() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_path_that_is_empty_is_not_taken_for_the_current_folder(tmp_path: Path) -> None:
+    result = triptych("run", "trial.echo", "--text", "x", "--out", "")
+    assert "'--out': it is empty" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_divided_is_refused_before_a_server_is_asked() -> None:

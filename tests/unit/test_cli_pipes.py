@@ -1,6 +1,7 @@
 """What a command prints into a pipe, whatever the environment says of colours, widths and encodings."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,34 @@ def test_an_output_that_is_full_is_one_line() -> None:
 def test_a_closed_output_is_no_error() -> None:
     script = f"exec {sys.executable} -c 'from scheduler.cli import main; main()' kinds >&-"
     assert subprocess.run(["/bin/sh", "-c", script], check=False, stderr=subprocess.PIPE).returncode == 0
+
+
+#: Presses Ctrl-C when a module is first looked for.
+INTERRUPTED_AT = """
+import os, signal, sys
+
+module = sys.argv.pop(1)
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from scheduler.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.console", "jobs.catalog"])
+def test_an_interrupt_while_the_command_is_imported_ends_it_in_silence(module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_AT, module, "kinds", "trial.walk"]
+    found = subprocess.run(command, capture_output=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (128 + signal.SIGINT, b"", b"")
+
+
+def test_an_interrupt_that_is_ignored_stays_so() -> None:
+    script = "trap '' INT; exec \"$@\""
+    command = [sys.executable, "-c", INTERRUPTED_AT, "typer", "kinds", "trial.walk"]
+    found = subprocess.run(["/bin/sh", "-c", script, "sh", *command], capture_output=True, check=False)
+    assert (found.returncode, found.stderr) == (0, b"")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs import catalog
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.cli.schema import fields_of
 from tests.servers import missing
 

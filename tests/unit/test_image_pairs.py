@@ -134,13 +134,17 @@ def test_arrays_of_one_file_are_pairs(tmp_path: Path) -> None:
             take_pairs(path)
 
 
-def test_a_context_gives_named_pairs_and_those_of_a_person(write: Write, tmp_path: Path) -> None:
+def test_a_context_gives_named_pairs_and_those_of_a_person(
+    write: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write("source/1.png")
+    (tmp_path / "pairs/source/notes.txt").touch()
     write("target/1.png", 5)
     np.savez(tmp_path / "own.npz", source=np.zeros((2, 4, 4), np.uint8), target=np.ones((2, 4, 4), np.uint8))
     data = {"mine": tmp_path / "pairs", "own": tmp_path / "own.npz"}
     with LocalContext(tmp_path / "job", data) as context:
         assert [len(pairs_of(name, context)) for name in data] == [1, 2]
+        assert [text for text in caplog.messages if text.startswith("mine: not used: 1 ")]
         known = PAIR_SETS["digit-edges"]
         found = pairs_of("digit-edges", context)
         assert (len(found), found.target.shape, content_of("digit-edges")) == (

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from typer.testing import CliRunner
 
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from scheduler.settings import RedisSettings, StoreSettings, load
 
 

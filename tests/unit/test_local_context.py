@@ -221,6 +221,23 @@ def test_running_writes_the_spec_first_and_the_result_last(
         run_locally(GenerateImages(model="job"), tmp_path / "job")
 
 
+def test_a_job_that_was_refused_leaves_its_folder_to_a_corrected_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(spec: JobSpec[GanResult], context: LocalContext) -> GanResult:
+        raise BadInput("no such job")
+
+    monkeypatch.setattr(catalog, "run", refuse)
+    for spec in (GenerateImages(model="nosuch"), SPEC):
+        with pytest.raises(BadInput, match="no such job"):
+            run_locally(spec, tmp_path / "job")
+    assert json.loads((tmp_path / "job/spec.json").read_text()) == SPEC.to_wire()
+    saved(tmp_path / "job", 5)
+    with pytest.raises(BadInput, match="holds a job of another spec"):
+        run_locally(GenerateImages(model="other"), tmp_path / "job")
+    assert len(list((tmp_path / "job/checkpoints").iterdir())) == 1
+
+
 def test_a_folder_with_a_broken_spec_is_refused(tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text("{")
     with pytest.raises(BadInput, match=r"spec\.json is not a spec"):

@@ -147,10 +147,16 @@ def test_a_terminal_shows_names_as_they_are_and_obeys_none(monkeypatch: pytest.M
 
 
 def test_a_pipe_gets_one_line_a_row(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    printed(monkeypatch, terminal=False)
+    said = printed(monkeypatch, terminal=False).splitlines()
+    assert said == [one_line(name) for name in NAMES]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(NAMES)
     assert all(line.count("\t") == 1 for line in lines)
+
+
+def test_an_error_is_one_line_that_moves_no_cursor(capsys: pytest.CaptureFixture[str]):
+    output.failed("no column 'a\nb\x1b[2J\u202e'")
+    assert capsys.readouterr().err == "error: no column 'a b\\x1b[2J\\u202e'\n"
 
 
 def test_names_that_are_not_utf8_can_be_printed_to_a_pipe(capsysbinary: pytest.CaptureFixture[bytes]):

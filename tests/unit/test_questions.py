@@ -128,7 +128,12 @@ def test_all_faults_are_counted_and_the_first_three_named(tmp_path: Path) -> Non
     ("name", "content", "text"),
     [
         ("a.json", "{", r"a\.json cannot be read as \.json"),
-        ("a.json", '{"data": 3}', "has no list 'data'"),
+        ("a.json", '{"data": 3}', "has no list 'data'.*; save texts or a table as .csv"),
+        (
+            "a.json",
+            '[{"text": "a b", "label": 1}]',
+            "a.json holds no questions: .* fields text, label, and none",
+        ),
         ("a.json", '{"data": [{"paragraphs": [{"context": "x"}]}]}', "paragraph 1 has no list 'qas'"),
         ("a.csv", "question,answer\nWho?,Emil\n", "has no column 'context'"),
         ("a.txt", "", "is none of .json, .csv, .tsv, .jsonl, .parquet"),

@@ -22,7 +22,17 @@ def test_a_spec_with_nothing_but_defaults_is_complete() -> None:
         ({"epochs": True}, r"field 'epochs' should be a valid integer, received true"),
         ({"batch_size": 1}, r"'batch_size' should be greater than or equal to 2"),
         ({"learning_rate": float("nan")}, r"'learning_rate'"),
-        ({"generator_units": []}, r"'generator_units'"),
+        ({"generator_units": []}, r"'generator_units' should have at least 1 item, received \[\]$"),
+        (
+            {"generator_units": [1.5]},
+            r"train: field 'generator_units\.0' should be a valid integer, received 1.5$",
+        ),
+        ({"generator_units": 5}, r"'generator_units' should be a list in square brackets, received 5$"),
+        (
+            {"limits": 5},
+            r"'limits' should be an object with some of the fields attempts, stall_seconds, wall_seconds",
+        ),
+        ({"limits": {"attempts": "x"}}, r"'limits\.attempts' should be a valid integer"),
         ({"generator_units": [0]}, r"'generator_units\.0' should be greater than or equal to 1"),
         ({"activation": "step"}, r"'activation' should be .*'relu'.*received \"step\""),
         ({"dataset": "../secret"}, r"'dataset'"),

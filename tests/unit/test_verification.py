@@ -17,7 +17,7 @@ from jobs.errors import BadInput, InvalidSpec
 from jobs.spec import JobSpec
 from jobs.verification.kills import Moment
 from jobs.verification.verify import AttemptFailed, Start, plan, spawn, trains, verify_resume
-from scheduler.cli import app
+from scheduler.cli.commands import app
 from tests.zygote import Zygote, kept_by_xla
 
 pytest.importorskip("safetensors")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobs.datasets.corpora.corpus import CORPUS, Corpus
 from jobs.datasets.corpora.intake import Dividing, take_corpus
+from jobs.datasets.remarks import tell
 from jobs.datasets.texts.sets import FORMATS
 from jobs.errors import BadInput
 
@@ -48,7 +49,7 @@ def corpus_of(name: str, context: "JobContext") -> Corpus:
         taken.mkdir(parents=True, exist_ok=True)
         files = [path for path in folder.iterdir() if path.is_file()]
         only = len(files) == 1 and (files[0].suffix.lower() in FORMATS or files[0].is_symlink())
-        take_corpus(files[0] if only else folder, taken)
+        tell(name, take_corpus(files[0] if only else folder, taken).notes)
     return Corpus.open(taken)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from jobs.datasets.pairs.intake import take_pairs
 from jobs.datasets.pairs.named import PAIR_SETS
 from jobs.datasets.pairs.pairs import PAIRS, Pairs
+from jobs.datasets.remarks import tell
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
@@ -22,7 +23,9 @@ def pairs_of(name: str, context: "JobContext") -> Pairs:
     if (folder / PAIRS).is_file():
         return Pairs.open(folder)
     # Where there is no store, a person gives the files themselves: a folder, or one file in a folder.
-    return take_pairs(_only(folder))
+    pairs = take_pairs(_only(folder))
+    tell(name, pairs.notes)
+    return pairs
 
 
 def _only(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from jobs.datasets.questions.checking import Wrong, checked
 from jobs.datasets.questions.named import QUESTION_SETS
 from jobs.datasets.questions.reading import FORMATS, entries
 from jobs.datasets.questions.sets import ABOUT, QuestionSet
+from jobs.datasets.remarks import tell
 from jobs.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def question_set(name: str, context: "JobContext") -> QuestionSet:
             f"the data set {name!r} holds no questions; upload a file ({', '.join(FORMATS)}) with "
             "`triptych datasets upload NAME FILE`"
         )
-    return read(files[0], name)
+    found = read(files[0], name)
+    tell(name, found.remarks)
+    return found
 
 
 def read(path: Path, name: str | None = None, wrong: Wrong = "refuse") -> QuestionSet:

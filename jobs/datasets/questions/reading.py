@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.datasets.readable import one_line
 from jobs.datasets.texts.sets import LONGEST_FIELD, columns_of
 from jobs.errors import BadInput
 
@@ -22,7 +23,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "title": ("title", "document"),
     "impossible": ("is_impossible", "impossible"),
 }
-_NEEDED = ("question", "context")
+_NEEDED = frozenset({"question", "context"})
+_OTHERS = "save texts or a table as .csv, .tsv, .jsonl or .parquet"
+#: Characters that are shown of what a file holds.
+_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,16 @@ def named_columns(names: Sequence[str]) -> dict[str, str]:
 def _of_squad(content: Any, name: str) -> Iterator[Entry]:
     articles = content.get("data") if isinstance(content, dict) else content
     if not isinstance(articles, list):
-        raise BadInput(f"{name} is no JSON of questions: it has no list 'data', as SQuAD's files have it")
+        raise BadInput(
+            f"{name} is no JSON of questions: it has no list 'data', as SQuAD's files have it; {_OTHERS}"
+        )
+    fields = [list(article) for article in articles if isinstance(article, dict)]
+    if fields and not any("paragraphs" in names or named_columns(names).keys() & _NEEDED for names in fields):
+        shown = one_line(", ".join(fields[0]), _SHOWN)
+        raise BadInput(
+            f"{name} holds no questions: its entries have the fields {shown}, "
+            f"and none of question, context, or paragraphs as SQuAD's files have them; {_OTHERS}"
+        )
     for number, article in enumerate(articles, start=1):
         if not isinstance(article, dict):
             raise BadInput(f"{name}, article {number} is no object")
@@ -119,7 +132,7 @@ def _of_question(question: Any, article: Any, paragraph: Any, place: str, name: 
 def _of_rows(path: Path, suffix: str, name: str) -> Iterator[Entry]:
     names = columns_of(path)
     columns = named_columns(names)
-    if missing := [column for column in _NEEDED if column not in columns]:
+    if missing := [column for column in ("question", "context") if column not in columns]:
         raise BadInput(
             f"{name} has no column {missing[0]!r}: questions on documents have the columns question and "
             f"context, and answer and start where they have answers; its columns are {', '.join(names)}"

@@ -107,11 +107,7 @@ def names_of(path: Path) -> tuple[str, ...]:
     Raises:
         BadInput: it cannot be read, or two columns have the same name.
     """
-    if path.suffix.lower() == ".parquet":
-        names = tuple(_parquet(path).schema_arrow.names)
-    else:
-        names = tuple(next(_lines(path), []))
-    names = tuple(name.strip() for name in names)
+    names = _names_in(path)
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise BadInput(f"{path.name} has several columns named {doubled[0]!r}: rename them")
@@ -121,6 +117,11 @@ def names_of(path: Path) -> tuple[str, ...]:
             "numbers at least"
         )
     return names
+
+
+def _names_in(path: Path) -> tuple[str, ...]:
+    names = _parquet(path).schema_arrow.names if path.suffix.lower() == ".parquet" else next(_lines(path), [])
+    return tuple(name.strip() for name in names)
 
 
 def read_cells(path: Path, time: str, series: str | None) -> Cells:
@@ -158,12 +159,12 @@ def read_cells(path: Path, time: str, series: str | None) -> Cells:
 
 
 def first_rows(path: Path, rows: int) -> tuple[tuple[str, ...], list[list[str]]]:
-    """The names of a file's columns, and the first cells of each.
+    """The names of a file's columns, of which several may be the same, and the first cells of each.
 
     Raises:
         BadInput: it cannot be read.
     """
-    names = names_of(path)
+    names = _names_in(path)
     if path.suffix.lower() == ".parquet":
         batch = next(_parquet(path).iter_batches(batch_size=rows), None)
         return names, [[] if batch is None else _texts(batch.column(n)) for n in range(len(names))]

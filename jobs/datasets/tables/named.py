@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from jobs.datasets.tables.calendar import USUAL_FORM, Calendar
-from jobs.datasets.tables.reading import read_table
+from jobs.datasets.tables.reading import FORMATS, read_table
 from jobs.datasets.tables.step import Step
-from jobs.datasets.tables.table import Table
+from jobs.datasets.tables.table import TABLE, Table
 from jobs.errors import BadInput
 
 Array = np.ndarray[Any, Any]
@@ -136,7 +136,17 @@ def load(name: str, given: Path | None) -> Table:
         )
     if not given.exists():
         raise BadInput(f"there is no {given}, which was given for {name!r}")
-    return Table.read(given) if given.is_dir() else read_table(given)
+    if not given.is_dir():
+        return read_table(given)
+    if not (given / TABLE).is_file():
+        from jobs.datasets.images.listing import ENDINGS
+
+        pictures = any(path.suffix.lower() in ENDINGS for path in given.rglob("*"))
+        raise BadInput(
+            f"a table is wanted for {name!r}, a file ({', '.join(FORMATS)}); received {given}, a folder"
+            f"{' of pictures' if pictures else ''}"
+        )
+    return Table.read(given)
 
 
 TABLES = {

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from jobs.datasets.tables.cells import MISSING, first_rows
+from jobs.datasets.tables.cells import MISSING, first_rows, names_of
 from jobs.datasets.tables.moments import USUAL_NAMES, looks_like_times
 from jobs.datasets.tables.reading import FORMATS
 from jobs.errors import BadInput
@@ -21,11 +21,13 @@ _WORDS = 4
 #: A date as people write it: its order of day and month is for them to say.
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T,]+\d{1,2}:\d\d.*)?")
 
+_TEXTS = "taken for texts"
+
 Content = Literal["texts", "table", "questions"]
 
 
 def chosen(path: Path, content: Content | None, as_texts: bool, as_table: bool) -> tuple[Content, str]:
-    """What a file of rows is to be taken for, and a sentence if that was guessed.
+    """What a file of rows is to be taken for, and a sentence if that was guessed; none of lines of JSON.
 
     Args:
         path: the file.
@@ -50,7 +52,7 @@ def chosen(path: Path, content: Content | None, as_texts: bool, as_table: bool) 
 
 
 def told(path: Path) -> tuple[Content, str]:
-    """What a file of rows holds, and a sentence if that was guessed.
+    """What a file of rows holds, and a sentence that says so; none of lines of JSON, which hold texts.
 
     It is a table if a column holds times and all others numbers; texts, if no column holds times, none holds
     numbers, or one holds running text.
@@ -59,21 +61,26 @@ def told(path: Path) -> tuple[Content, str]:
         path: `.csv`, `.tsv`, `.jsonl` or `.parquet`.
 
     Raises:
-        BadInput: it may be either.
+        BadInput: it may be either, or is a table with several columns of one name.
     """
     if path.suffix.lower() not in FORMATS:
         return "texts", ""
     try:
         names, columns = first_rows(path, _ROWS)
     except (BadInput, UnicodeError, csv.Error, OSError):
-        return "texts", ""  # whose reader says what is wrong, in its own words
+        return "texts", _TEXTS  # whose reader says what is wrong, in its own words
     filled = [[cell.strip() for cell in column if cell.strip().lower() not in MISSING] for column in columns]
     times = [name for name, cells in zip(names, filled, strict=True) if cells and _are_times(name, cells)]
     others = [(name, cells) for name, cells in zip(names, filled, strict=True) if cells and name not in times]
     numbers = [name for name, cells in others if _are_numbers(cells)]
     texts = [(name, cells) for name, cells in others if name not in numbers]
-    if not times or not numbers or any(_is_prose(cells) for _, cells in texts):
-        return "texts", ""
+    if any(_is_prose(cells) for _, cells in texts):
+        return "texts", _TEXTS
+    likely = times or [name for name in names if name.lower() in USUAL_NAMES]
+    if len(names) > 1 and likely and numbers and not texts:
+        names_of(path)  # refuses a name that several columns have
+    if not times or not numbers:
+        return "texts", _TEXTS + _hint(likely)
     if not texts:
         return (
             "table",
@@ -83,6 +90,16 @@ def told(path: Path) -> tuple[Content, str]:
         f"{path.name} may be a table with time (column {times[0]!r} holds times, {numbers[0]!r} numbers) or "
         f"texts (column {texts[0][0]!r}): say which with --as table or --as texts; in a table, --series "
         f"{texts[0][0]!r} if that column tells the series apart"
+    )
+
+
+def _hint(times: Sequence[str]) -> str:
+    """How a file is read as a table, if one of its columns may be one of times."""
+    if not times:
+        return ""
+    return (
+        f", though column {times[0]!r} may hold times: --as table takes it for a table with time, or says "
+        "what is wrong with it"
     )
 
 

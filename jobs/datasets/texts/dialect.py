@@ -43,10 +43,11 @@ class Dialect:
         encoding: of the file; bytes that are not of UTF-8 are kept as they are.
         delimiter: between two fields.
         quoting: what quotation marks are.
-        rows: without the head.
+        rows: without the head and without blank lines.
         columns: in the head.
         marked: whether a field begins with a quotation mark.
         spans: fields that go on over several lines.
+        blank: lines with nothing in them, where there are several columns.
         separator: the delimiter that a line before the head names, if there is one.
     """
 
@@ -57,6 +58,7 @@ class Dialect:
     columns: tuple[str, ...]
     marked: bool
     spans: int
+    blank: int
     separator: str | None = None
 
 
@@ -65,6 +67,7 @@ class Reading:
     """What a file comes to if quotation marks are taken one way; `fault` says where it does not fit."""
 
     rows: int
+    blank: int  #: of these, how many lines of several columns have nothing in them
     fault: str
     spans: int  #: fields that go on in the next line
     open_ended: bool  #: such a field ends with a line, so that its last mark begins one
@@ -105,8 +108,17 @@ def dialect_of(
         raise BadInput(f"{path.name}: {reading.fault}; {_remedy(marked)}")
     if quoting == "none":
         columns = _head(path, encoding, delimiter, quoting)
+    rows = reading.rows - reading.blank
     return Dialect(
-        encoding, delimiter, quoting or "double", reading.rows, columns, marked, reading.spans, separator
+        encoding,
+        delimiter,
+        quoting or "double",
+        rows,
+        columns,
+        marked,
+        reading.spans,
+        reading.blank,
+        separator,
     )
 
 
@@ -214,22 +226,23 @@ def _quoting(path: Path, encoding: str, delimiter: str, columns: tuple[str, ...]
 
 
 def _read(path: Path, encoding: str, delimiter: str, quoting: Quoting, columns: int, strict: bool) -> Reading:
-    rows, spans, open_ended = -1, 0, False
+    rows, blank, spans, open_ended = -1, 0, 0, False
     try:
         with opened(path, encoding) as file:
             for row in fields(file, delimiter, quoting, strict):
                 rows += 1
-                # An empty line is a row whose fields are all empty.
+                # A blank line is a row whose fields are all empty; in a single column, an empty text.
+                blank += not row and columns > 1
                 if row and len(row) != columns:
                     wrong = f"row {rows} has {len(row)} fields, and the first line {columns}"
-                    return Reading(rows, wrong, spans, open_ended, True)
+                    return Reading(rows, blank, wrong, spans, open_ended, True)
                 for text in row:
                     if "\n" in text or "\r" in text:
                         spans += 1
                         open_ended = open_ended or text[-1] in f"\r\n{delimiter}"
     except csv.Error as error:
-        return Reading(rows, f"row {rows + 1}: {error}", spans, open_ended, False)
-    return Reading(rows, "", spans, open_ended, True)
+        return Reading(rows, blank, f"row {rows + 1}: {error}", spans, open_ended, False)
+    return Reading(rows, blank, "", spans, open_ended, True)
 
 
 def _encloses(path: Path, encoding: str, delimiter: str) -> bool:
@@ -276,6 +289,8 @@ def said(dialect: Dialect, suffix: str) -> list[str]:
         notes.append("quotation marks around fields were taken off")
     if dialect.spans:
         notes.append(f"{dialect.spans} fields in quotation marks go on over several lines")
+    if dialect.blank:
+        notes.append(f"{dialect.blank} lines are blank and will be left out")
     if len(set(dialect.columns)) < len(dialect.columns):
         notes.append(f"several columns have one name: {one_line(', '.join(dialect.columns), 200)}")
     return notes

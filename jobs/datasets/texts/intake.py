@@ -2,15 +2,13 @@
 
 import codecs
 import csv
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.datasets.readable import REPLACEMENT
 from jobs.datasets.texts import dialect as dialects
 from jobs.datasets.texts.dialect import USUAL, Dialect, Quoting, dialect_of, encoding_of, opened
-from jobs.datasets.texts.rows import Row, rows
+from jobs.datasets.texts.rows import unused_lines
 from jobs.datasets.texts.sets import FORMATS, columns_of, count_of
 from jobs.errors import BadInput
 
@@ -29,7 +27,7 @@ class Taken:
 
     Attributes:
         columns: its columns; of JSON lines, the fields of the first line.
-        count: rows.
+        count: rows; not blank lines of several columns, nor lines of JSON without an object.
         notes: what was found out, guessed or changed, in numbers.
     """
 
@@ -174,10 +172,11 @@ def _take_lines(path: Path, folder: Path, writing: Writing) -> Taken:
             file.writelines(source)
         notes.append(f"the file is {encoding.upper()}; it is kept as UTF-8")
     columns = _columns(target, path)
-    remarks = _remarks(rows(target, columns[0])) if columns else Counter()
-    if bad := remarks.get("not JSON", 0):
-        notes.append(f"{bad} lines are not JSON objects and will be left out")
-    return Taken(columns, count_of(target), tuple(notes))
+    unused = unused_lines(target)
+    for remark, what in (("empty", "blank"), ("not JSON", "not JSON objects")):
+        if count := unused[remark]:
+            notes.append(f"{count} lines are {what} and will be left out")
+    return Taken(columns, count_of(target) - unused.total(), tuple(notes))
 
 
 def _columns(target: Path, path: Path) -> tuple[str, ...]:
@@ -185,10 +184,6 @@ def _columns(target: Path, path: Path) -> tuple[str, ...]:
         return columns_of(target)
     except BadInput as error:  # by the name that the person knows
         raise BadInput(str(error).replace(target.name, path.name)) from error
-
-
-def _remarks(found: Iterable[Row]) -> Counter[str]:
-    return Counter(row.remark for row in found)
 
 
 def _linked(path: Path, target: Path) -> Path:

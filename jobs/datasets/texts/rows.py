@@ -3,6 +3,7 @@
 import codecs
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -135,20 +136,36 @@ def _json_lines(path: Path, column: str, name: str) -> Iterator[Row]:
         raise BadInput(f"no line of {name} has a field {column!r}; name the field that holds the text")
 
 
+def unused_lines(path: Path) -> Counter[str]:
+    """How many lines of a JSON lines file hold no object, by their remark: `empty` or `not JSON`."""
+    found: Counter[str] = Counter()
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            row, fields = _json_fields(line if number else line.removeprefix(codecs.BOM_UTF8))
+            found[row.remark] += fields is None
+    return +found
+
+
 def _json_row(line: bytes, column: str) -> tuple[Row, bool]:
+    decoded, fields = _json_fields(line)
+    if fields is None:
+        return decoded, False
+    row = row_of(fields.get(column))
+    remark = ", ".join(filter(None, (decoded.remark, row.remark))) if row.text else row.remark
+    return Row(row.text, remark or decoded.remark), column in fields
+
+
+def _json_fields(line: bytes) -> tuple[Row, dict[str, Any] | None]:
+    """A line as a row, and the object in it; None if there is none, which the row remarks."""
     decoded = row_of(line)
     if decoded.text is None:
-        return decoded, False
+        return decoded, None
     try:
         # Control characters inside a text are allowed: what cannot be decoded must not be lost twice.
         fields = json.loads(decoded.text, strict=False)
     except (ValueError, RecursionError):
-        return Row(None, "not JSON"), False
-    if not isinstance(fields, dict):
-        return Row(None, "not JSON"), False
-    row = row_of(fields.get(column))
-    remark = ", ".join(filter(None, (decoded.remark, row.remark))) if row.text else row.remark
-    return Row(row.text, remark or decoded.remark), column in fields
+        fields = None
+    return (decoded, fields) if isinstance(fields, dict) else (Row(None, "not JSON"), None)
 
 
 def _parquet(path: Path, column: str, name: str) -> Iterator[Row]:
