@@ -307,6 +307,8 @@ def test_what_cannot_be_learnt_is_refused_in_one_sentence(
         ({"quantiles": (0.9, 0.1)}, "'quantiles' should rise"),
         ({"targets": ("a",), "known": ("a",)}, "'a' is in 'targets' and in 'known'"),
         ({"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
+        ({"test": 1e300}, r"'test' should be less than or equal to 1000000000, received 1e\+300"),
+        ({"validation": 1e19}, "'validation' should be less than or equal to 1000000000"),
         ({"validation": 2.5}, "'validation' should be a share below 1 or a whole number"),
         ({"since": "yesterday"}, "'since' should be a time such as"),
     ],

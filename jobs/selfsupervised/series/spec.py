@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from jobs.errors import InvalidSpec
-from jobs.extending.specs import TrainingSpec
+from jobs.extending.specs import Part, TrainingSpec
 from jobs.imports import OF_NETWORKS
 from jobs.names import JobField, JobName, TableName
 from jobs.selfsupervised.series.uses import Filled, FillSeries
@@ -139,12 +139,12 @@ class TrainSeries(TrainingSpec[TrainingFigures], kind="selfsupervised.series.tra
     until: str | None = Field(
         default=None, max_length=40, description="leave out what was at this time or later"
     )
-    validation: float = Field(
+    validation: Part = Field(
         default=0.1,
         gt=0,
         description="rows before the test part to choose by: a share below 1, or their number",
     )
-    test: float = Field(
+    test: Part = Field(
         default=0.2,
         gt=0,
         description="rows at the end that only evaluate looks at: a share below 1, or a number",
