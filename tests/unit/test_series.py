@@ -399,6 +399,23 @@ def test_a_forecast_depends_on_its_own_window_alone_to_the_last_bit(learner: str
     assert Windows.before(origins[:3], 24).numbers.shape == (3, 24)
 
 
+def test_what_has_no_value_in_the_test_part_has_no_error_either(tmp_path: Path) -> None:
+    values = np.stack([wave(300, 1), wave(300, 2), np.full(300, np.nan)], axis=1)
+    values[200:, 1] = np.nan
+    values[298:, 0] = np.nan  # which no window has but as its last rows ahead
+    data = write(tmp_path, "t", table(values, columns=("a", "ends", "nothing")))
+    run_locally(
+        TrainSeries(dataset="t", horizon=4, method="ridge", window=20, test=5), tmp_path / "model", data
+    )
+    found = run_locally(EvaluateSeries(model="model", gaps=()), tmp_path / "evaluation", data)
+    assert found.values_by_column == {"a": found.values, "ends": 0, "nothing": 0}
+    assert found.by_column == {"a": found.forecast["ridge"], "ends": None, "nothing": None}
+    assert [score is None for score in found.by_step] == [False, False, False, True]
+    earlier = found.model_dump()
+    del earlier["values_by_column"]
+    assert type(found).model_validate(earlier).by_column == found.by_column
+
+
 def test_a_forecast_that_is_stopped_goes_on_and_leaves_the_same_bytes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

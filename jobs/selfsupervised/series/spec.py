@@ -99,9 +99,15 @@ class SeriesEvaluation(JobResult):
     pinball_units: float = Field(description="the same in the columns' own units, its mean over the columns")
     coverage: float = Field(description="share of values within the widest interval")
     nominal: float = Field(description="the share that this interval is to hold")
-    by_column: dict[str, PointScores] = Field(description="of the method that forecasts, by column")
-    by_step: tuple[PointScores, ...] = Field(
-        strict=False, description="of the method that forecasts, by row ahead"
+    by_column: dict[str, PointScores | None] = Field(
+        description="of the method that forecasts, by column; None where it has no value in the test part"
+    )
+    values_by_column: dict[str, int] = Field(
+        default={}, description="`values` by column; none in a result of an earlier version"
+    )
+    by_step: tuple[PointScores | None, ...] = Field(
+        strict=False,
+        description="of the method that forecasts, by row ahead; None where no value is there",
     )
     filling: dict[str, dict[str, float]] = Field(
         description="mean squared error of z-scores in gaps that are hidden, by their length and by method; "
