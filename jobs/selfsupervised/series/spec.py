@@ -75,6 +75,9 @@ class Forecast(JobResult):
         description="columns of series that have no value to go by: their forecasts are missing"
     )
     method: Method = Field(description="that forecast")
+    remarks: tuple[str, ...] = Field(
+        default=(), strict=False, description="on intervals that rest on few values, or lie beside a forecast"
+    )
     first: str = Field(description="the earliest time that was forecast")
     last: str = Field(description="the latest one")
     seconds: float = Field(description="of the last attempt")
