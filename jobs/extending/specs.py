@@ -11,6 +11,8 @@ from jobs.spec import JobResult, JobSpec, ResultT
 
 #: A job of the same kind as the spec that names it.
 OfThisKind = Annotated[JobName, JobField()]
+#: A part of the data: a share below 1, or a number of rows, which an int64 holds and a sentence can show.
+Part = Annotated[float, Field(ge=0, le=1_000_000_000)]
 #: Fields that say where and how a training runs, and nothing of what comes out.
 ELSEWHERE = ("limits", "pool", "checkpoint_seconds")
 

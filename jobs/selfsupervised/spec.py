@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
-from jobs.extending.specs import TrainingSpec
+from jobs.extending.specs import Part, TrainingSpec
 from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName
 from jobs.selfsupervised.methods.recipes import COMPARES, RECIPES, Method
@@ -160,8 +160,8 @@ class TrainSelfSupervised(TrainingSpec[TrainingResult], kind="selfsupervised.tra
         le=1,
         description="Adam's peak learning rate; by default 0.001, masked 0.002",
     )
-    validation: float = Field(
-        default=0.1, ge=0, description="rows that are never trained on: a share below 1, or a number of rows"
+    validation: Part = Field(
+        default=0.1, description="rows that are never trained on: a share below 1, or a number of rows"
     )
     validation_from: Literal["random", "end"] = Field(
         default="random", description="which rows these are: drawn by the seed, or the last of the data set"
@@ -259,7 +259,7 @@ class EvaluateEmbeddings(JobSpec[EvaluationResult], kind="selfsupervised.evaluat
     rows: int = Field(
         default=10_000, ge=2, le=100_000, description="at most so many rows are looked at, drawn by the seed"
     )
-    test: float = Field(
+    test: Part = Field(
         default=0.2, gt=0, lt=1, description="share of these rows that accuracy is measured on"
     )
     map: Map = Field(default="tsne", description="how the embeddings are laid out in two dimensions")

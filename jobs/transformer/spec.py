@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from jobs.datasets.readable import readable
 from jobs.errors import InvalidSpec
-from jobs.extending.specs import TrainingSpec
+from jobs.extending.specs import Part, TrainingSpec
 from jobs.names import PretrainedName, TextSetName
 from jobs.spec import JobResult
 from jobs.transformer.judging.figures import ClassMetrics, Scores
@@ -61,8 +61,6 @@ Label = Annotated[
     str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else readable(value))
 ]
 Labels = Annotated[tuple[Label, ...], Field(max_length=10_000, strict=False)]
-#: A share below 1, or a whole number of rows.
-Part = Annotated[float, Field(ge=0)]
 
 
 class FineTuneResult(JobResult):

@@ -8,7 +8,7 @@ import pytest
 from triptych_trial.spec import Look, Survey
 from typer.testing import CliRunner
 
-from jobs import FillSeries, FineTune
+from jobs import FillSeries, FineTune, TrainSeries
 from jobs.datasets.tables.named import TABLES
 from jobs.errors import BadInput, InvalidSpec
 from jobs.local import run_locally
@@ -80,6 +80,8 @@ def test_what_holds_something_else_is_refused(
 def test_a_column_that_a_table_has_not_is_refused_at_submission(sets: DataSets) -> None:
     with pytest.raises(InvalidSpec, match="field 'targets': the data set 'co2' has no column 'ch4'"):
         pinned(FillSeries(dataset="co2", targets=("co2", "ch4")), sets)
+    with pytest.raises(InvalidSpec, match="field 'known': the data set 'co2' has no column 'holiday'"):
+        pinned(TrainSeries(dataset="co2", known=("holiday",)), sets)
 
 
 def test_names_of_tables_that_come_with_triptych_are_taken(sets: DataSets, sales: Path) -> None:

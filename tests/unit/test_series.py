@@ -1,5 +1,6 @@
 """Forecasts of time series: methods against brute force, no leak, units, what is odd, parts and kills."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
 
 pytest.importorskip("tensorflow")
 
@@ -24,6 +27,7 @@ from jobs.selfsupervised.series.methods.simplest import Last, Linear, SeasonalNa
 from jobs.selfsupervised.series.panel import Panel, Rows
 from jobs.selfsupervised.series.scoring import Intervals, Sums, naive_errors
 from jobs.selfsupervised.series.spec import EvaluateSeries, ForecastSeries, PointScores, TrainSeries
+from jobs.selfsupervised.series.trained import WEIGHTS
 
 Array = np.ndarray[Any, Any]
 HOUR = Step(microseconds=3_600_000_000)
@@ -307,6 +311,8 @@ def test_what_cannot_be_learnt_is_refused_in_one_sentence(
         ({"quantiles": (0.9, 0.1)}, "'quantiles' should rise"),
         ({"targets": ("a",), "known": ("a",)}, "'a' is in 'targets' and in 'known'"),
         ({"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
+        ({"test": 1e300}, r"'test' should be less than or equal to 1000000000, received 1e\+300"),
+        ({"validation": 1e19}, "'validation' should be less than or equal to 1000000000"),
         ({"validation": 2.5}, "'validation' should be a share below 1 or a whole number"),
         ({"since": "yesterday"}, "'since' should be a time such as"),
     ],
@@ -349,6 +355,63 @@ def test_a_table_without_the_columns_is_refused(tmp_path: Path) -> None:
         BadInput, match="the longest series of 't' has 200 rows, and 200 origins 2 rows apart"
     ):
         run_locally(ForecastSeries(model="model", origins=200), tmp_path / "g", data)
+
+
+def test_a_table_of_another_step_is_refused_where_the_model_knows_its_own(tmp_path: Path) -> None:
+    data = write(tmp_path, "t", table(wave(200)))
+    run_locally(TrainSeries(dataset="t", horizon=2, method="ridge"), tmp_path / "model", data)
+    data |= write(tmp_path, "monthly", table(wave(200), step=Step(months=1)))
+    spec = ForecastSeries(model="model", dataset="monthly")
+    with pytest.raises(BadInput, match=r"rows of 'monthly' are 1month apart, and those .* trained on 1h"):
+        run_locally(spec, tmp_path / "refused", data)
+    weights = tmp_path / "model/artifacts" / WEIGHTS
+    about = json.loads(safe_open(weights, "numpy").metadata()["series"])
+    assert (about.pop("step"), about.pop("errors")) == (
+        {"microseconds": 3_600_000_000, "months": 0, "day": 1},
+        [38],
+    )
+    weights.write_bytes(save(load_file(weights), {"series": json.dumps(about)}))  # as earlier versions did
+    result = run_locally(spec, tmp_path / "forecast", data)
+    assert (result.rows, result.remarks) == (2, ())
+
+
+def test_quantiles_of_a_few_errors_are_on_both_sides_of_the_forecast() -> None:
+    levels = (0.05, 0.2, 0.5, 0.9)
+    errors = np.array([[0.1, 0.4], [0.7, np.nan]])
+    both = sorted([0.1, 0.4, 0.7, -0.1, -0.4, -0.7])
+    expected = []
+    for level in levels:
+        position = min(max(level * 7 - 1, 0.0), 5.0)
+        below = int(position)
+        above = min(below + 1, 5)
+        expected.append(both[below] + (position - below) * (both[above] - both[below]))
+    found = method.quantiles_of_few(errors, levels)
+    np.testing.assert_allclose(found, np.repeat(np.array(expected)[:, np.newaxis], 2, axis=1), atol=1e-12)
+
+
+def test_a_forecast_lies_within_its_interval_or_that_is_said(tmp_path: Path) -> None:
+    # The errors of the single window of the validation part are all on one side.
+    result, rows = forecast_of(tmp_path / "few", table(np.sin(np.arange(30) / 4)), {"horizon": 3})
+    for row in rows[1:]:
+        point, low, _, high = (float(cell) for cell in row[1:])
+        assert low < point < high
+    assert [remark[:41] for remark in result.remarks] == ["all intervals follow from 3 errors on the"]
+    # Here they are many, and tell that what comes is higher.
+    values = wave(300)
+    values[200:] += np.arange(100)
+    trained = {"horizon": 3, "method": "last", "validation": 60, "test": 40}
+    result, rows = forecast_of(tmp_path / "many", table(values), trained)
+    assert all(float(row[1]) < float(row[2]) for row in rows[1:])
+    assert [remark[:41] for remark in result.remarks] == ["3 forecasts lie outside of the widest int"]
+
+
+def test_a_column_whose_intervals_rest_on_no_value_is_named(tmp_path: Path) -> None:
+    values = np.stack([wave(400, 1), wave(400, 2)], axis=1)
+    values[250:, 1] = np.nan
+    result, _ = forecast_of(tmp_path, table(values, columns=("a", "ends")), {"horizon": 3, "method": "ridge"})
+    assert result.remarks == (
+        "no value in the validation part: 'ends'; intervals follow from the errors in the other columns",
+    )
 
 
 def test_every_window_of_the_test_part_counts_once_and_in_no_other_way_by_blocks(
@@ -395,6 +458,23 @@ def test_a_forecast_depends_on_its_own_window_alone_to_the_last_bit(learner: str
         for all_of_them, apart in zip(together, found.predict(origins[some]), strict=True):
             np.testing.assert_array_equal(all_of_them[some], apart)
     assert Windows.before(origins[:3], 24).numbers.shape == (3, 24)
+
+
+def test_what_has_no_value_in_the_test_part_has_no_error_either(tmp_path: Path) -> None:
+    values = np.stack([wave(300, 1), wave(300, 2), np.full(300, np.nan)], axis=1)
+    values[200:, 1] = np.nan
+    values[298:, 0] = np.nan  # which no window has but as its last rows ahead
+    data = write(tmp_path, "t", table(values, columns=("a", "ends", "nothing")))
+    run_locally(
+        TrainSeries(dataset="t", horizon=4, method="ridge", window=20, test=5), tmp_path / "model", data
+    )
+    found = run_locally(EvaluateSeries(model="model", gaps=()), tmp_path / "evaluation", data)
+    assert found.values_by_column == {"a": found.values, "ends": 0, "nothing": 0}
+    assert found.by_column == {"a": found.forecast["ridge"], "ends": None, "nothing": None}
+    assert [score is None for score in found.by_step] == [False, False, False, True]
+    earlier = found.model_dump()
+    del earlier["values_by_column"]
+    assert type(found).model_validate(earlier).by_column == found.by_column
 
 
 def test_a_forecast_that_is_stopped_goes_on_and_leaves_the_same_bytes(

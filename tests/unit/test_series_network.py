@@ -14,6 +14,7 @@ import tensorflow as tf
 from jobs.selfsupervised.networks.blocks import Blocks
 from jobs.selfsupervised.networks.fused_blocks import forward
 from jobs.selfsupervised.series.methods.network import Network
+from jobs.selfsupervised.series.methods.networked import NetworkMethod
 from jobs.selfsupervised.series.methods.passes import forecast_loss, read
 from jobs.selfsupervised.series.panel import normalised
 
@@ -69,6 +70,24 @@ def test_the_loss_of_a_forecast_and_its_gradient_are_those_of_their_definition(
         moved[1][place] += 1e-5
         slope = (brute(moved[1]) - brute(moved[0])) / 2e-5
         assert gradient[place] == pytest.approx(2.0 * slope, abs=1e-4)
+
+
+@pytest.mark.parametrize(("windows", "expected"), [(20, [0.0, 0.0, 1.5]), (40, [0.5, 1.0, 1.5])])
+def test_a_few_errors_move_learnt_quantiles_outwards_alone(
+    windows: int, expected: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt = np.repeat(np.array([-0.5, 0.0, 0.5])[np.newaxis, :, np.newaxis], windows, axis=0)
+    learnt = np.repeat(learnt, 3, axis=2)  # (windows, levels, horizon)
+    came = learnt + np.array([0.5, 1.0, 1.5])[:, np.newaxis]
+    method = NetworkMethod("network", 3, 8)
+    monkeypatch.setattr(method, "predict", lambda origins: (learnt[:, 1], learnt))
+    monkeypatch.setattr(method, "spreads", lambda origins: np.ones((windows, 1)))
+    found = []
+    for level in range(3):  # what came is above the quantiles of this level by always the same
+        origins: Any = SimpleNamespace(truths=lambda horizon, level=level: came[:, level])
+        method.calibrate(origins, (0.1, 0.5, 0.9))
+        found.append(method.offsets[level, 0])
+    assert found == pytest.approx(expected)
 
 
 def test_a_patch_has_each_row_beside_whether_it_was_seen() -> None:

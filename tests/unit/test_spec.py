@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from jobs import GanResult, GenerateImages, TrainGan
+from jobs import FineTune, GanResult, GenerateImages, TrainAnswering, TrainGan, TrainSelfSupervised
 from jobs.errors import InvalidSpec
 from jobs.gan.spec import DEMO
 from jobs.spec import JobSpec, Limits
@@ -76,3 +76,12 @@ def test_the_wire_form_is_json_with_the_kind() -> None:
 
 def test_a_base_class_has_no_kind() -> None:
     assert JobSpec.kind == ""
+
+
+@pytest.mark.parametrize("kind", [TrainSelfSupervised, FineTune, TrainAnswering])
+def test_a_part_of_the_data_has_a_largest_number_of_rows(kind: type[JobSpec]) -> None:
+    assert kind(validation=1e9).validation == 1e9
+    with pytest.raises(
+        InvalidSpec, match=r"'validation' should be less than .* 1000000000, received 1e\+300"
+    ):
+        kind(validation=1e300)

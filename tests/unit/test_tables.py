@@ -55,6 +55,9 @@ def test_a_long_table_keeps_each_series_together(tmp_path: Path) -> None:
         ("2024-01-01,1\nyesterday,2\n", r"row 3: 'yesterday' is not a time"),
         ("2024-01-01,1\n,2\n", r"row 3 has no time"),
         ("2024-01-01,1\n2024-01-02,inf\n", r"row 3, column 'a': 'inf' is not finite"),
+        ("2024-01-01,1\n2024-01-02,-1e308\n", r"row 3, column 'a': '-1e308' is too large: .* to 1e\+100"),
+        ("2024-01-01,1\n2024-01-02,1_00\n", r"row 3, column 'a': '1_00' is not a number"),
+        ("2024-01-01,1\n2024-01-02,\u0661\n", r"row 3, column 'a': '\u0661' is not a number"),
         ("2024-01-01,1\n2024-01-02,2,3\n", r"row 3: 3 cells where there are 2 columns"),
         ("2024-01-01,\n2024-01-02,\n", r"no column holds numbers: column 'a' is left out: it is empty"),
         ("", r"has no row"),
@@ -71,6 +74,20 @@ def test_rows_are_made_regular_when_that_is_asked_for_and_counted(tmp_path: Path
     table = read_table(written(tmp_path, text), step=Step.parse("1h"))
     assert np.array_equal(table.values[:, 0], [1.5, 3, np.nan, 4], equal_nan=True)
     assert "made regular, 1h apart: 1 rows were made, 1 joined others, 2 times moved" in table.remarks[-1]
+
+
+@pytest.mark.parametrize("hours", [1, 6])
+def test_rows_that_are_made_regular_are_two_of_a_series_at_least(tmp_path: Path, hours: int) -> None:
+    text = "".join(HOURS.splitlines(keepends=True)[: 1 + hours])
+    with pytest.raises(BadInput, match=r"--regularise 100y makes a single row of each series: .* two rows"):
+        read_table(written(tmp_path, text), step=Step.parse("100y"))
+
+
+def test_a_value_of_all_rows_is_told_from_one_of_a_few(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-0{day},{day},7,{'3' if day in (2, 4) else ''}\n" for day in range(1, 6))
+    table = read_table(written(tmp_path, "date,a,all,few\n" + rows))
+    assert "column 'all' is 7 in all rows" in table.remarks
+    assert "column 'few' is 3 where it has a value: in 2 of 5 rows" in table.remarks
 
 
 MONDAYS = [f"2024-{day}" for day in ("01-01", "01-08", "01-22", "01-29")]

@@ -1,9 +1,8 @@
-"""The cells of a file, column by column: numbers, what is missing, and what is neither."""
+"""The cells of a file, column by column, whether it is of texts or Parquet."""
 
 import csv
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,76 +10,14 @@ from typing import Any
 import numpy as np
 
 from jobs.datasets.tables.coded import Coded
+from jobs.datasets.tables.column import Numbers
 from jobs.datasets.texts.sets import LONGEST_FIELD
 from jobs.errors import BadInput
 
 Array = np.ndarray[Any, Any]
 
-#: What people and programs write where a number is missing.
-MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "null", "none", "nil", "-", "?"})
 _BLOCK = 65_536
 _DELIMITERS = (",", ";", "\t", "|")
-
-
-@dataclass
-class Numbers:
-    """A column, as it is read.
-
-    Attributes:
-        name: of the column.
-        blocks: of float64 numbers, NaN where one is missing.
-        present: cells that hold a number.
-        texts: cells that hold neither a number nor a sign of a missing one.
-        example: the first of these, with its row.
-        commas: cells whose decimal sign is a comma.
-    """
-
-    name: str
-    blocks: list[Array] = field(default_factory=list)
-    present: int = 0
-    texts: int = 0
-    example: tuple[int, str] = (0, "")
-    commas: int = 0
-
-    def add(self, cells: Sequence[str] | Array, rows: Array, comma: bool) -> None:
-        """Reads some cells more, or takes numbers; `comma` says that a decimal sign may be one."""
-        numbers = cells if isinstance(cells, np.ndarray) else self._read(cells, rows, comma)
-        self.present += int(np.count_nonzero(~np.isnan(numbers)))
-        if np.isinf(numbers).any():
-            number = int(np.isinf(numbers).argmax())
-            raise BadInput(f"row {rows[number]}, column {self.name!r}: {cells[number]!r} is not finite")
-        self.blocks.append(numbers)
-
-    def _read(self, cells: Sequence[str], rows: Array, comma: bool) -> Array:
-        try:
-            return np.array([cell or "nan" for cell in cells]).astype(np.float64)
-        except ValueError:
-            return np.array([self._number(*each, comma) for each in zip(cells, rows.tolist(), strict=True)])
-
-    def _number(self, cell: str, row: int, comma: bool) -> float:
-        text = cell.strip()
-        if text.lower() in MISSING:
-            return math.nan
-        try:
-            return float(text)
-        except ValueError:
-            pass
-        if comma and text.count(",") == 1 and "." not in text:
-            try:
-                number = float(text.replace(",", "."))
-            except ValueError:
-                pass
-            else:
-                self.commas += 1
-                return number
-        self.texts += 1
-        if self.texts == 1:
-            self.example = (row, text)
-        return math.nan
-
-    def all(self) -> Array:
-        """All cells, float64 (rows,)."""
-        return np.concatenate(self.blocks)
 
 
 @dataclass

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jobs.datasets.tables.calendar import Calendar
-from jobs.datasets.tables.cells import Cells, Numbers, names_of, read_cells, zone_in
+from jobs.datasets.tables.cells import Cells, names_of, read_cells, zone_in
+from jobs.datasets.tables.column import Numbers
 from jobs.datasets.tables.moments import USUAL_NAMES, Moments, moments_of
 from jobs.datasets.tables.step import Step, aligned, step_of, usual_step
 from jobs.datasets.tables.table import Table
@@ -129,7 +130,16 @@ def _numeric(cells: Cells) -> tuple[list[Numbers], list[str]]:
 
 def _constant(columns: Sequence[str], values: Array) -> list[str]:
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    return [f"column {columns[n]!r} is {low[n]:g} in all rows" for n in np.flatnonzero(low == high).tolist()]
+    found = []
+    for n in np.flatnonzero(low == high).tolist():
+        count = int(np.count_nonzero(~np.isnan(values[:, n])))
+        where = (
+            "in all rows"
+            if count == len(values)
+            else f"where it has a value: in {count} of {len(values)} rows"
+        )
+        found.append(f"column {columns[n]!r} is {low[n]:g} {where}")
+    return found
 
 
 _Found = tuple[Array, Array, Array, Step, bool, list[str]]
@@ -211,6 +221,11 @@ def _made_regular(rows: _Rows, moments: Moments, order: Array, step: Step) -> _F
         [int(step.rows_between(int(a), np.array([b]))[0]) for a, b in zip(first, last, strict=True)]
     )
     lengths += 1
+    if int(lengths.max()) < 2:
+        raise BadInput(
+            f"--regularise {step} makes a single row of each series: a table needs two rows of a series at "
+            "least; take a shorter step"
+        )
     if int(lengths.sum()) > 1000 * len(times) + 1_000_000:
         raise BadInput(
             f"--regularise {step} would make {int(lengths.sum())} rows of {len(times)}: take a longer step"

@@ -7,9 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from jobs.datasets.tables.cells import MISSING, first_rows, names_of
+from jobs.datasets.tables.cells import first_rows, names_of
+from jobs.datasets.tables.column import MISSING, numbers_of
 from jobs.datasets.tables.moments import USUAL_NAMES, looks_like_times
 from jobs.datasets.tables.reading import FORMATS
 from jobs.errors import BadInput
@@ -112,7 +111,7 @@ def _are_times(name: str, cells: Sequence[str]) -> bool:
 
 def _are_numbers(cells: Sequence[str]) -> bool:
     try:
-        np.array([cell.replace(",", ".") for cell in cells]).astype(np.float64)
+        numbers_of([cell.replace(",", ".") for cell in cells])
     except ValueError:
         return False
     return True

@@ -44,28 +44,32 @@ def run(spec: EvaluateSeries, context: JobContext) -> SeriesEvaluation:
     sums, intervals = measured.sums, measured.intervals
     naive = naive_errors(split.panel, split.validation, trained.season)
     filling = _filling(spec, context, trained, table, split)
-    mine, columns, count = sums[trained.name], split.panel.columns, split.panel.series
+    mine, count = sums[trained.name], split.panel.series
+    channels = {
+        name: slice(number * count, (number + 1) * count) for number, name in enumerate(split.panel.columns)
+    }
     result = SeriesEvaluation(
         method=trained.name,
         windows=len(origins),
         left_out=left_out,
         values=int(mine.counts.sum()),
-        forecast={name: each.scores() for name, each in sums.items()},
+        forecast={name: found for name, each in sums.items() if (found := each.scores()) is not None},
         mase={name: each.mase(naive) for name, each in sums.items()},
         smape={name: each.smape() for name, each in sums.items()},
         pinball=intervals.mean_pinball(),
         pinball_units=intervals.pinball_in_units(split.panel.scales),
         coverage=intervals.coverage(),
         nominal=round(trained.spec.quantiles[-1] - trained.spec.quantiles[0], 12),
-        by_column={
-            name: mine.scores(slice(number * count, (number + 1) * count))
-            for number, name in enumerate(columns)
-        },
+        by_column={name: mine.scores(of_it) for name, of_it in channels.items()},
+        values_by_column={name: int(mine.counts[of_it].sum()) for name, of_it in channels.items()},
         by_step=tuple(mine.by_step()),
         filling=filling.scores,
         filling_coverage=filling.coverage,
     )
-    steps = {name: np.array([score.mse for score in each.by_step()]) for name, each in sums.items()}
+    steps = {
+        name: np.array([np.nan if found is None else found.mse for found in each.by_step()])
+        for name, each in sums.items()
+    }
     context.save_artifact("by_step.png", by_row_ahead(steps, "mean squared error of z-scores"))
     drawn = scenes(split.panel, trained.method, *_best_median_worst(mine, origins))
     context.save_artifact("forecasts.png", forecasts(drawn, trained.spec.quantiles, trained.name))

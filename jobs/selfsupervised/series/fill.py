@@ -103,7 +103,7 @@ def run(spec: FillSeries, context: JobContext) -> Filled:
     began, asked = time.monotonic(), Asked.of(spec, context)
     decision = _decided(spec, context, asked)
     shards = _computed(spec, context, asked, decision, 0, len(asked.table))
-    return _whole(spec, context, asked, decision, shards.paths, shards.counted, began)
+    return _whole(spec, context, asked, decision, shards.paths, int(shards.counted[0]), began)
 
 
 def cuts(spec: FillSeries, context: JobContext) -> Cuts:
@@ -117,7 +117,7 @@ def compute(spec: FillSeries, context: JobContext, part: Part) -> PartResult:
     """See `jobs.dividing.parts`: shards of both tables."""
     asked, decision = Asked.of(spec, context), Decision.from_text(part.choices["decision"])
     shards = _computed(spec, context, asked, decision, part.first, part.end)
-    facts = {"filled": shards.counted, "decision": decision.to_text()}
+    facts = {"filled": int(shards.counted[0]), "decision": decision.to_text()}
     return PartResult(shards=shards.keep_last(), facts=facts)
 
 
@@ -165,7 +165,7 @@ class _Filling:
         self._asked, self._decision = asked, decision
         self.filler = filler_of(asked, decision)
 
-    def block(self, first: int, end: int) -> tuple[list[Array | list[str]], int]:
+    def block(self, first: int, end: int) -> tuple[list[Array | list[str]], tuple[int]]:
         """The columns of the result for some rows of the table, and how many values were filled."""
         table, places = self._asked.table, self._asked.places
         numbers = np.array(table.values[first:end], np.float64)
@@ -186,7 +186,7 @@ class _Filling:
         columns += [_times(table, series_of, np.arange(first, end)), *numbers.T]
         for column in self._asked.gappy:
             columns += [low[:, column], high[:, column], ~np.isnan(low[:, column])]
-        return columns, int(np.count_nonzero(~np.isnan(low)))
+        return columns, (int(np.count_nonzero(~np.isnan(low))),)
 
 
 def filler_of(asked: Asked, decision: Decision) -> Filler:

@@ -16,6 +16,7 @@ from jobs.errors import BadInput
 from jobs.selfsupervised.series.methods.method import Origins
 from jobs.selfsupervised.series.panel import Panel, Rows, moments
 from jobs.selfsupervised.series.pictures import forecasts, scenes
+from jobs.selfsupervised.series.remarks import outside, remarks_of
 from jobs.selfsupervised.series.shards import Shards
 from jobs.selfsupervised.series.spec import Forecast, ForecastSeries
 from jobs.selfsupervised.series.trained import Trained, load
@@ -125,7 +126,7 @@ def run(spec: ForecastSeries, context: JobContext) -> Forecast:
     """
     began, asked = time.monotonic(), Asked.of(spec, context)
     shards = _computed(spec, context, asked, 0, len(asked.table.ids))
-    return _whole(spec, context, asked, shards.paths, shards.counted, began)
+    return _whole(spec, context, asked, shards.paths, shards.counted.tolist(), began)
 
 
 def cuts(spec: ForecastSeries, context: JobContext) -> Cuts:
@@ -136,26 +137,31 @@ def cuts(spec: ForecastSeries, context: JobContext) -> Cuts:
 def compute(spec: ForecastSeries, context: JobContext, part: Part) -> PartResult:
     """See `jobs.dividing.parts`: shards of the forecasts."""
     shards = _computed(spec, context, Asked.of(spec, context), part.first, part.end)
-    return PartResult(shards=shards.keep_last(), facts={"empty": shards.counted})
+    empty, beside = shards.counted.tolist()
+    return PartResult(shards=shards.keep_last(), facts={"empty": empty, "outside": beside})
 
 
 def join(spec: ForecastSeries, context: JobContext, pieces: Sequence[Piece]) -> Forecast:
     """See `jobs.dividing.parts`: the file of all shards."""
     began = time.monotonic()
     paths = [path for piece in pieces for path in piece.shards]
-    empty = sum(int(piece.facts["empty"]) for piece in pieces)
-    return _whole(spec, context, Asked.of(spec, context), paths, empty, began)
+    # A part by an earlier version did not count what is outside.
+    counted = [sum(int(piece.facts.get(fact, 0)) for piece in pieces) for fact in ("empty", "outside")]
+    return _whole(spec, context, Asked.of(spec, context), paths, counted, began)
 
 
 def _computed(spec: ForecastSeries, context: JobContext, asked: Asked, first: int, end: int) -> Shards:
-    shards = Shards(spec, context, asked.layout, first, end, BLOCK, spec.checkpoint_seconds)
+    shards = Shards(spec, context, asked.layout, first, end, BLOCK, spec.checkpoint_seconds, counts=2)
     shards.resume()
     shards.run(lambda first, end: _block(asked, first, end))
     return shards
 
 
-def _block(asked: Asked, first: int, end: int) -> tuple[list[Array | list[str]], int]:
-    """The columns of the result for some series, and how many of their columns have nothing to go by."""
+def _block(asked: Asked, first: int, end: int) -> tuple[list[Array | list[str]], tuple[int, int]]:
+    """The columns of the result for some series.
+
+    And how many of their columns have nothing to go by, and forecasts lie outside of their intervals.
+    """
     panel, lengths = asked.panel(first, end)
     origins = _origins(asked, panel, lengths)
     _check_known(asked, panel, origins)
@@ -165,6 +171,7 @@ def _block(asked: Asked, first: int, end: int) -> tuple[list[Array | list[str]],
     numbers = np.concatenate([points[:, np.newaxis], quantiles], axis=1)  # (windows, 1 + levels, horizon)
     numbers = numbers * scales[:, np.newaxis, np.newaxis] + centers[:, np.newaxis, np.newaxis]
     numbers = rounded(numbers, scales)
+    beside = outside(numbers, asked.trained.spec.quantiles)
     shape = (len(asked.trained.columns), panel.series * count, numbers.shape[1], horizon)
     numbers = np.moveaxis(numbers.reshape(shape), 3, 2).reshape(shape[0], -1, shape[2])
     columns: list[Array | list[str]] = []
@@ -178,7 +185,7 @@ def _block(asked: Asked, first: int, end: int) -> tuple[list[Array | list[str]],
     ahead = np.tile(np.arange(horizon), len(rows))
     columns.append(moments(panel.table, np.repeat(series, horizon), np.repeat(rows, horizon) + ahead))
     columns += [numbers[column, :, level] for column in range(shape[0]) for level in range(shape[2])]
-    return columns, int(np.isnan(points[count - 1 :: count, 0]).sum())
+    return columns, (int(np.isnan(points[count - 1 :: count, 0]).sum()), beside)
 
 
 def _origins(asked: Asked, panel: Panel, lengths: Array) -> Origins:
@@ -229,7 +236,12 @@ def rounded(numbers: Array, scales: Array) -> Array:
 
 
 def _whole(
-    spec: ForecastSeries, context: JobContext, asked: Asked, shards: Sequence[Path], empty: int, began: float
+    spec: ForecastSeries,
+    context: JobContext,
+    asked: Asked,
+    shards: Sequence[Path],
+    counted: Sequence[int],
+    began: float,
 ) -> Forecast:
     path = context.folder / f"forecast.{spec.output}"
     rows = assemble(shards, path, asked.layout)
@@ -241,8 +253,9 @@ def _whole(
         series=len(asked.table.ids),
         rows=rows,
         origins=len(asked.ahead),
-        empty=empty,
+        empty=counted[0],
         method=asked.trained.name,
+        remarks=remarks_of(asked.trained, counted[1]),
         first=first,
         last=last,
         seconds=seconds,

@@ -90,7 +90,7 @@ def forecasts(drawn: Sequence[Scene], levels: Sequence[float], about: str) -> by
 
 
 def by_row_ahead(errors: Mapping[str, Array], y_label: str) -> bytes:
-    """Errors by row ahead, a line for each method, as a PNG file."""
+    """Errors by row ahead, a line for each method, as a PNG file; NaN where no value is there."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -100,7 +100,7 @@ def by_row_ahead(errors: Mapping[str, Array], y_label: str) -> bytes:
     for name, values in errors.items():
         axes.plot(range(1, len(values) + 1), values, label=name, marker="o" if len(values) < 20 else "")
     best = max(
-        (float(np.max(values)) for name, values in errors.items() if name in ("network", "ridge")),
+        (float(np.nanmax(values)) for name, values in errors.items() if name in ("network", "ridge")),
         default=0.0,
     )
     if best > 0:

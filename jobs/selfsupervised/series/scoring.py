@@ -57,12 +57,12 @@ class Sums:
         shares = np.abs(errors) / np.where(sizes > 0, sizes, 1.0)
         np.add.at(self.percentages, channels, 200.0 * shares.sum(axis=1))
 
-    def scores(self, chosen: Any = slice(None)) -> PointScores:
-        """Over some channels."""
+    def scores(self, chosen: Any = slice(None)) -> PointScores | None:
+        """Over some channels; None where no value of theirs is there."""
         return _scores(self.squares[chosen].sum(), self.absolutes[chosen].sum(), self.counts[chosen].sum())
 
-    def by_step(self) -> list[PointScores]:
-        """By row ahead."""
+    def by_step(self) -> list[PointScores | None]:
+        """By row ahead; None where no value is there."""
         sums = (self.squares.sum(axis=0), self.absolutes.sum(axis=0), self.counts.sum(axis=0))
         return [_scores(*each) for each in zip(*sums, strict=True)]
 
@@ -90,9 +90,10 @@ class Sums:
         return float((found[there] / naive[there]).mean()) if there.any() else None
 
 
-def _scores(squares: float, absolutes: float, count: float) -> PointScores:
-    count = max(float(count), 1.0)
-    return PointScores(mse=float(squares) / count, mae=float(absolutes) / count)
+def _scores(squares: float, absolutes: float, count: int) -> PointScores | None:
+    if not count:
+        return None
+    return PointScores(mse=float(squares) / int(count), mae=float(absolutes) / int(count))
 
 
 def naive_errors(panel: Panel, ends: Array, season: int) -> Array:

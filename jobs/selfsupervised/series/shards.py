@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 logger = logging.getLogger(__name__)
 
 #: Computes the series from the first to before the second: the columns of the result, and what is counted.
-Compute = Callable[[int, int], tuple[Sequence[Array | Sequence[Any]], int]]
+Compute = Callable[[int, int], tuple[Sequence[Array | Sequence[Any]], Sequence[int]]]
 
 
 class Shards:
@@ -34,11 +34,12 @@ class Shards:
         end: the series after the last one.
         block: series that are computed together; blocks begin at its multiples.
         checkpoint_seconds: the time between checkpoints, at least.
-        unit: what is counted, if it is not series.
+        unit: of what the progress is told, if it is not series.
+        counts: numbers that `compute` counts.
 
     Attributes:
         paths: of the shards, in order.
-        counted: what `compute` counted, in all attempts.
+        counted: what `compute` counted, in all attempts, int64 (counts,).
         rows: of the result, in this attempt.
     """
 
@@ -52,6 +53,7 @@ class Shards:
         block: int,
         checkpoint_seconds: float,
         unit: str = "series",
+        counts: int = 1,
     ) -> None:
         self._spec, self._context, self._layout = spec, context, layout
         self._first, self._end, self._block, self._seconds = first, end, block, checkpoint_seconds
@@ -59,7 +61,8 @@ class Shards:
         self._done = first
         self._ends: list[int] = []
         self.paths: list[Path] = []
-        self.counted = self.rows = 0
+        self.counted = np.zeros(counts, np.int64)
+        self.rows = 0
 
     def resume(self) -> None:
         """Goes on from the newest checkpoint, if its shards are there and whole."""
@@ -75,7 +78,9 @@ class Shards:
                 return
         self.paths = [path for path in paths if path is not None]
         self._ends, self._done = ends, self._first + found.step
-        self.counted = int(found.arrays["counted"])
+        # An earlier version counted one number.
+        counted = np.atleast_1d(found.arrays["counted"])
+        self.counted[: len(counted)] = counted
 
     def run(self, compute: Compute) -> None:
         """Computes what is not done yet.
@@ -91,7 +96,8 @@ class Shards:
             columns, counted = compute(first, reached)
             shard = shard or TableShard(self._context.folder / "open.parquet", self._layout)
             shard.add(*columns)
-            self.counted += counted
+            # A new array: a checkpoint that is being saved keeps the one it was given.
+            self.counted = self.counted + np.array(counted)
             self.rows += len(columns[0])
             done, total = reached - self._first, self._end - self._first
             self._context.report(Progress(done, total, f"{self._unit} {done}/{total}"))
@@ -125,7 +131,7 @@ class Shards:
         arrays = {
             "ends": np.array(self._ends, np.int64),
             "digests": np.stack([_digest(path) for path in self.paths]),
-            "counted": np.array(self.counted, np.int64),
+            "counted": self.counted,
         }
         metadata = {"kind": self._spec.kind, "spec": digest_of_spec(self._spec)}
         self._context.save_checkpoint(Checkpoint(self._done - self._first, arrays, metadata))

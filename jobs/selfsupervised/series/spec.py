@@ -1,12 +1,13 @@
 """What a job on time series computes, and what it leaves."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from jobs.errors import InvalidSpec
-from jobs.extending.specs import TrainingSpec
+from jobs.extending.specs import Part, TrainingSpec
 from jobs.imports import OF_NETWORKS
 from jobs.names import JobField, JobName, TableName
 from jobs.selfsupervised.series.uses import Filled, FillSeries
@@ -75,6 +76,9 @@ class Forecast(JobResult):
         description="columns of series that have no value to go by: their forecasts are missing"
     )
     method: Method = Field(description="that forecast")
+    remarks: tuple[str, ...] = Field(
+        default=(), strict=False, description="on intervals that rest on few values, or lie beside a forecast"
+    )
     first: str = Field(description="the earliest time that was forecast")
     last: str = Field(description="the latest one")
     seconds: float = Field(description="of the last attempt")
@@ -99,9 +103,15 @@ class SeriesEvaluation(JobResult):
     pinball_units: float = Field(description="the same in the columns' own units, its mean over the columns")
     coverage: float = Field(description="share of values within the widest interval")
     nominal: float = Field(description="the share that this interval is to hold")
-    by_column: dict[str, PointScores] = Field(description="of the method that forecasts, by column")
-    by_step: tuple[PointScores, ...] = Field(
-        strict=False, description="of the method that forecasts, by row ahead"
+    by_column: dict[str, PointScores | None] = Field(
+        description="of the method that forecasts, by column; None where it has no value in the test part"
+    )
+    values_by_column: dict[str, int] = Field(
+        default={}, description="`values` by column; none in a result of an earlier version"
+    )
+    by_step: tuple[PointScores | None, ...] = Field(
+        strict=False,
+        description="of the method that forecasts, by row ahead; None where no value is there",
     )
     filling: dict[str, dict[str, float]] = Field(
         description="mean squared error of z-scores in gaps that are hidden, by their length and by method; "
@@ -139,12 +149,12 @@ class TrainSeries(TrainingSpec[TrainingFigures], kind="selfsupervised.series.tra
     until: str | None = Field(
         default=None, max_length=40, description="leave out what was at this time or later"
     )
-    validation: float = Field(
+    validation: Part = Field(
         default=0.1,
         gt=0,
         description="rows before the test part to choose by: a share below 1, or their number",
     )
-    test: float = Field(
+    test: Part = Field(
         default=0.2,
         gt=0,
         description="rows at the end that only evaluate looks at: a share below 1, or a number",
@@ -200,6 +210,11 @@ class TrainSeries(TrainingSpec[TrainingFigures], kind="selfsupervised.series.tra
                 "leave one of them out"
             )
         return self
+
+    def columns(self) -> Iterator[tuple[str, str, str]]:
+        """See `JobSpec.columns`."""
+        for field in ("targets", "known"):
+            yield from ((field, self.dataset, column) for column in getattr(self, field))
 
     def depends_on_epochs(self) -> str | None:
         """See `TrainingSpec.depends_on_epochs`."""

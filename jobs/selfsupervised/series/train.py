@@ -63,7 +63,15 @@ def run(spec: TrainSeries, context: JobContext) -> TrainingFigures:
     chosen = methods[spec.method or _best(scores)]
     if chosen.name != "ridge":
         chosen.calibrate(judged, spec.quantiles)
-    trained = Trained(spec, split.panel.columns, split.panel.season, chosen, ridge)
+    trained = Trained(
+        spec,
+        split.panel.columns,
+        split.panel.season,
+        chosen,
+        ridge,
+        step=split.panel.table.step,
+        errors=_errors_by_column(split, judged),
+    )
     if learnt is None:
         _keep(spec, context, trained)
     context.save_artifact(WEIGHTS, trained.to_bytes())
@@ -107,6 +115,14 @@ def _check(spec: TrainSeries, split: Split, judged: Origins) -> None:
             f"{int((split.test - split.validation).max())} are to choose by, and the horizon is "
             f"{spec.horizon}; give more rows, a larger 'validation', or a smaller 'horizon'"
         )
+
+
+def _errors_by_column(split: Split, judged: Origins) -> tuple[int, ...]:
+    """How many errors the intervals follow from."""
+    there = (~np.isnan(judged.truths(split.horizon))).sum(axis=1)
+    columns = judged.channels // split.panel.series
+    found = np.bincount(columns, there, len(split.panel.columns))
+    return tuple(int(count) for count in found)
 
 
 def _wants_network(spec: TrainSeries, windows: int) -> bool:

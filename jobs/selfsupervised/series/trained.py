@@ -1,7 +1,7 @@
 """What a training leaves, as a file, and what a finished training forecasts with."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from jobs.context import JobContext
+from jobs.datasets.tables.step import Step
 from jobs.datasets.tables.table import Table
 from jobs.errors import BadInput
 from jobs.selfsupervised.series.methods.method import Array, Method
@@ -31,6 +32,8 @@ class Trained:
         season: rows.
         method: that forecasts.
         ridge: ridge regression, where there were windows to fit it to.
+        step: between rows of the table that it was trained on; None if an earlier version trained it.
+        errors: on the validation part, by column, that intervals follow from; None likewise.
     """
 
     spec: TrainSeries
@@ -38,6 +41,8 @@ class Trained:
     season: int
     method: Method
     ridge: Ridge | None
+    step: Step | None = None
+    errors: tuple[int, ...] | None = None
 
     @property
     def name(self) -> Name:
@@ -45,10 +50,10 @@ class Trained:
         return cast(Name, self.method.name)
 
     def check(self, table: Table, name: str) -> None:
-        """Refuses a table without the columns.
+        """Refuses a table without the columns, or with another step.
 
         Raises:
-            BadInput: the text names the one that is missing.
+            BadInput: the text names the column that is missing, or both steps.
         """
         for column in (*self.columns, *self.spec.known):
             if column not in table.columns:
@@ -56,6 +61,12 @@ class Trained:
                     f"{name!r} has no column {column!r}, which the model was trained on; its columns of "
                     f"numbers are {', '.join(table.columns)}"
                 )
+        # Of months the day does not matter: the first and the last one come as often.
+        if self.step is not None and replace(table.step, day=self.step.day) != self.step:
+            raise BadInput(
+                f"the rows of {name!r} are {table.step} apart, and those that the model was trained on "
+                f"{self.step}: give a table with such rows, or train a model on this one"
+            )
 
     def arrays(self) -> dict[str, Array]:
         """All numbers that it consists of, by name."""
@@ -82,6 +93,8 @@ class Trained:
             "horizon": self.method.horizon,
             "window": self.method.window,
             "penalty": None if self.ridge is None else self.ridge.penalty,
+            "step": None if self.step is None else asdict(self.step),
+            "errors": self.errors,
         }
         return bytes(
             save(
@@ -139,4 +152,14 @@ def _built(spec: TrainSeries, about: dict[str, Any], arrays: dict[str, Array]) -
         method = SeasonalNaive(name, *shared, season=about["season"])
     else:
         method = {"linear": Linear, "last": Last}[name](name, *shared)
-    return Trained(spec, tuple(about["columns"]), about["season"], method, ridge)
+    # Neither is there in what an earlier version has saved.
+    step, errors = about.get("step"), about.get("errors")
+    return Trained(
+        spec,
+        tuple(about["columns"]),
+        about["season"],
+        method,
+        ridge,
+        step=None if step is None else Step(**step),
+        errors=None if errors is None else tuple(errors),
+    )

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
-from jobs.extending.specs import TrainingSpec
+from jobs.extending.specs import Part, TrainingSpec
 from jobs.names import PretrainedName, QuestionSetName
 from jobs.spec import JobResult
 from jobs.transformer.answering.scoring.figures import AnswerFigures, AnswerScores
@@ -100,14 +100,12 @@ class TrainAnswering(TrainingSpec[TrainingOfAnswers], kind="transformer.answerin
         le=100_000_000,
         description="use so many questions, drawn by the seed; by default all",
     )
-    validation: float = Field(
+    validation: Part = Field(
         default=0.1,
-        ge=0,
         description="questions that choose the best epoch: a share below 1, or a number; whole documents",
     )
-    test: float = Field(
+    test: Part = Field(
         default=0.1,
-        ge=0,
         description="questions for the final figures only: a share below 1, or a number; whole documents",
     )
     epochs: int = Field(default=3, ge=1, le=10_000, description="passes over the training windows")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import InvalidSpec
-from jobs.extending.specs import TrainingSpec
+from jobs.extending.specs import Part, TrainingSpec
 from jobs.imports import OF_NETWORKS
 from jobs.names import DataSetName, JobField, JobName, PretrainedName
 from jobs.spec import JobResult
@@ -38,8 +38,6 @@ __all__ = [
 
 #: A job whose weights a training may begin with.
 Begun = Annotated[JobName, JobField("transformer.vision.train", "selfsupervised.train")]
-#: A share below 1, or a whole number of rows.
-Part = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -113,6 +111,7 @@ class TrainImageClassifier(TrainingSpec[ImageTraining], kind="transformer.vision
     train_rows: int | None = Field(
         default=None,
         ge=2,
+        le=100_000_000,
         description="train on so many rows only, drawn by the seed from those that validation and test leave",
     )
     balanced: bool = Field(default=False, description="draw the same number of training rows of every class")

@@ -73,7 +73,7 @@ def hidden_scores(
             chosen, width = decision.of(length)
             if not errors[chosen].scores:
                 continue
-            found: dict[str, float] = {name: each.mse for name, each in errors.items()}
+            found: dict[str, float] = {name: each.mse for name, each in errors.items() if each.scores}
             scores[str(length)] = {**found, "chosen": found[chosen]}
             coverage[str(length)] = float(np.mean(np.concatenate(errors[chosen].ratios) <= width))
             gaps = [gap for turn in turns for gap in turn]

@@ -146,7 +146,8 @@ class Method:
         self.levels = levels
         truths = origins.truths(self.horizon)
         points, _ = self.predict(origins, with_quantiles=False)
-        self.offsets = quantiles_of((truths - points) / self.spreads(origins), levels)
+        errors = (truths - points) / self.spreads(origins)
+        self.offsets = (quantiles_of_few if are_few(errors) else quantiles_of)(errors, levels)
 
     def spreads(self, origins: Origins) -> Array:
         """Of the windows before places, float64 (count, 1)."""
@@ -156,6 +157,8 @@ class Method:
         return found
 
 
+#: Errors that tell on which side of the forecasts what comes will be, at least.
+FEWEST_ERRORS = 100
 #: Errors that a step's quantiles are taken of, at least: of fewer, those of all steps count together.
 _ERRORS = 50
 
@@ -169,3 +172,16 @@ def quantiles_of(errors: Array, levels: tuple[float, ...]) -> Array:
         together = np.nanquantile(errors, levels)
         return np.repeat(together[:, np.newaxis], errors.shape[1], axis=1)
     return np.asarray(np.nanquantile(errors, levels, axis=0))
+
+
+def are_few(errors: Array) -> bool:
+    """Whether there are so few that it may be chance on which side they are."""
+    return int(np.count_nonzero(~np.isnan(errors))) < FEWEST_ERRORS
+
+
+def quantiles_of_few(errors: Array, levels: tuple[float, ...]) -> Array:
+    """Of errors as `quantiles_of` takes them, each with both signs, so that the forecast lies among them."""
+    both = np.concatenate([errors, -errors])
+    # Weibull's positions, level times count + 1: those between, which are usual, are too narrow for a few.
+    found = np.nanquantile(both, levels, method="weibull")
+    return np.repeat(found[:, np.newaxis], errors.shape[1], axis=1)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from jobs.selfsupervised.series.methods.method import Array, Method, Origins, Windows, quantiles_of
+from jobs.selfsupervised.series.methods.method import Array, Method, Origins, Windows, are_few, quantiles_of
 from jobs.selfsupervised.series.methods.network import Network, Sizes
 from jobs.selfsupervised.series.methods.ridge import Ridge
 from jobs.selfsupervised.series.methods.times import phases
@@ -52,6 +52,9 @@ class NetworkMethod(Method):
                 for number, level in enumerate(levels)
             ]
         )
+        if are_few(truths):  # which is no reason to make narrower what was learnt from many
+            outwards = np.sign(np.array(levels) - 0.5)[:, np.newaxis]
+            self.offsets = np.maximum(self.offsets * outwards, 0.0) * outwards
 
 
 def built(spec: TrainSeries, ridge: Ridge) -> Network:
