@@ -13,6 +13,7 @@ from jobs.datasets.readable import REPLACEMENT
 from jobs.datasets.texts.rows import Row, row_of_spec, rows
 from jobs.errors import BadInput
 from jobs.pretrained.tokens import Array
+from jobs.transformer.judging.unknown import advice
 from jobs.transformer.spelling import as_named, unified
 
 
@@ -86,13 +87,6 @@ def for_classes(data: Labelled, name: str, unknown: str, classes: Sequence[str])
     left_out = {**data.left_out, **{f"unknown label: {label}": count for label, count in strange.items()}}
     found = numbered([text for text, _ in kept], [label for _, label in kept], left_out, tuple(classes))
     return replace(found, notes=data.notes)
-
-
-def advice(unknown: str, what: str) -> str:
-    """What to do about labels that are no class of the model."""
-    if unknown == "refuse":
-        return f"rename them, or say unknown='skip' to leave such {what} out"
-    return f"rename them: without them there are no {what} left"
 
 
 def of_texts(texts: tuple[str, ...], labels: tuple[str, ...]) -> Labelled:

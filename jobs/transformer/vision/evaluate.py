@@ -16,7 +16,7 @@ from jobs.transformer.bulk.engine import Choice
 from jobs.transformer.bulk.quantising import INT8
 from jobs.transformer.judging.charts import confusion_matrix, reliability_diagram
 from jobs.transformer.judging.scores import probabilities_of, reliability, scores_of
-from jobs.transformer.labelled import advice
+from jobs.transformer.judging.unknown import advice
 from jobs.transformer.vision.asking import Array, Classifier, classifier, computed
 from jobs.transformer.vision.mistakes import mistakes_picture, worst
 from jobs.transformer.vision.simplest import MOST, baselines
