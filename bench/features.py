@@ -20,7 +20,7 @@ from PIL import Image, ImageFilter
 from jobs.datasets.images.image_set import Array
 from jobs.datasets.pairs.loading import pairs_of
 from jobs.gan.measures.classifier import FEATURES, build, train
-from jobs.gan.measures.features import SEED, FeatureNetwork
+from jobs.gan.measures.features import SEED, FeatureNetwork, scales_of
 from jobs.gan.measures.judge import halves
 from jobs.gan.measures.metrics import frechet_distance
 from jobs.gan.measures.questions import QUARTER_TURNS, Questions, of_changes
@@ -52,9 +52,7 @@ def learnt(asked: Questions, images: Array, context: LocalContext) -> FeatureNet
     """As `feature_network`, of some questions."""
     network = build(images.shape[1:], asked.answers, SEED)
     train(network, images, asked, np.arange(len(images)), SEED, context)
-    features = FeatureNetwork(network, asked.task).see(images).features
-    variances = features.var(axis=0).reshape(len(asked.answers), -1).mean(axis=1)
-    return FeatureNetwork(network, asked.task, scales=tuple(1 / np.sqrt(variances)))
+    return FeatureNetwork(network, asked.task, scales=scales_of(network, asked, images))
 
 
 def main() -> None:

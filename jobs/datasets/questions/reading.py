@@ -23,7 +23,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "title": ("title", "document"),
     "impossible": ("is_impossible", "impossible"),
 }
-_NEEDED = frozenset({"question", "context"})
+_NEEDED = ("question", "context")
 _OTHERS = "save texts or a table as .csv, .tsv, .jsonl or .parquet"
 #: Characters that are shown of what a file holds.
 _SHOWN = 80
@@ -132,7 +132,7 @@ def _of_question(question: Any, article: Any, paragraph: Any, place: str, name: 
 def _of_rows(path: Path, suffix: str, name: str) -> Iterator[Entry]:
     names = columns_of(path)
     columns = named_columns(names)
-    if missing := [column for column in ("question", "context") if column not in columns]:
+    if missing := [column for column in _NEEDED if column not in columns]:
         raise BadInput(
             f"{name} has no column {missing[0]!r}: questions on documents have the columns question and "
             f"context, and answer and start where they have answers; its columns are {', '.join(names)}"

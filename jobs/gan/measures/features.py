@@ -111,10 +111,7 @@ def _made(data: ImageSet, context: JobContext) -> bytes:
     held_out = min(len(data) // HELD_OUT_ONE_IN, MOST_HELD_OUT)
     train(network, data.images, asked, order[held_out:], SEED, context)
     share = accuracy(network, data.images, asked, order[:held_out]) if held_out else None
-    seen = FeatureNetwork(network, asked.task).see(data.images[order[:MOST_SCALED]]).features
-    # So that distances are of the same size for every data set; of equal images there is no variance.
-    variances = seen.var(axis=0).reshape(len(asked.answers), -1).mean(axis=1)
-    scales = [1.0 / max(float(np.sqrt(variance)), 1e-6) for variance in variances]
+    scales = scales_of(network, asked, data.images[order[:MOST_SCALED]])
     about = json.dumps(
         {"task": asked.task, "answers": asked.answers, "accuracy": share, "scales": scales}
     ).encode()
@@ -123,6 +120,17 @@ def _made(data: ImageSet, context: JobContext) -> bytes:
         for number, weight in enumerate(network.weights)
     }
     return bytes(save({**arrays, "about": np.frombuffer(about, np.uint8)}))
+
+
+def scales_of(network: keras.Model, asked: Questions, images: Array) -> list[float]:
+    """By what the features for each question are multiplied to have variance 1 on average over images.
+
+    So distances are of the same size for every data set.
+    """
+    seen = FeatureNetwork(network, asked.task).see(images).features
+    variances = seen.var(axis=0).reshape(len(asked.answers), -1).mean(axis=1)
+    # Of equal images there is none.
+    return [1.0 / max(float(np.sqrt(variance)), 1e-6) for variance in variances]
 
 
 def _asked(data: ImageSet, order: Array) -> Questions:
