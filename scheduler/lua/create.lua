@@ -35,7 +35,7 @@ if ended == '' then
     end
   end
 end
-if tick and not take_tick(tick, id, '') and not fields.attempt then return { id, '' } end
+if tick and not take_tick(tick, id, '', fields.attempt) and not fields.attempt then return { id, '' } end
 -- Of the first job, and so of all, it is known what they refer to (`References.complete`).
 if redis.call('ZCARD', P .. 'all') == 0 then redis.call('SET', P .. 'references', 1) end
 redis.call('HSET', P .. 'fingerprints', fields.fingerprint, id)

@@ -263,14 +263,16 @@ local function give_back(id, charged, cause, message, delay, patience)
 end
 
 -- Takes a tick of a schedule, for a job or for none, unless it was taken: by whoever deals with ticks beside us, or before
--- the schedule was removed, paused or added anew. A tick without a moment is a person's wish.
-local function take_tick(tick, job, note)
+-- the schedule was removed, paused or added anew. A tick without a moment is a person's wish. A job that is rebuilt has
+-- taken its tick before, whatever became of the schedule since then.
+local function take_tick(tick, job, note, rebuilt)
   local key = schedule(tick.name)
   local id, last, paused, overlap = unpack(redis.call('HMGET', key, 'id', 'last', 'paused', 'overlap'))
   if id ~= tick.id then return false end
   if tick.moment then
-    if paused == '1' or tick.moment <= tonumber(last) then return false end
-    redis.call('HSET', key, 'last', string.format('%.0f', tick.moment))
+    local passed = tick.moment <= tonumber(last)
+    if not rebuilt and (paused == '1' or passed) then return false end
+    if not passed then redis.call('HSET', key, 'last', string.format('%.0f', tick.moment)) end
   end
   redis.call('HSET', key, 'note', note)
   if job then

@@ -119,7 +119,8 @@ def choice(*among: Value) -> Choice:
     return Choice(among=among)
 
 
-_WRITTEN = re.compile(r"\s*(log|uniform|int|choice)\((.*)\)\s*", re.S)
+#: The last bracket may be missing, which is said; a text that goes on after one is a plain value.
+_WRITTEN = re.compile(r"\s*(log|uniform|int|choice)\((.*\)\s*|[^)]*)", re.S)
 
 
 def parse(text: str) -> AnyRange | None:
@@ -133,10 +134,12 @@ def parse(text: str) -> AnyRange | None:
     """
     if (found := _WRITTEN.fullmatch(text)) is None:
         return None
-    kind, inside = found[1], _split(found[2])
+    kind, rest = found[1], found[2].rstrip()
+    within = rest.removesuffix(")")
+    inside = _split(within)
     try:
-        if not found[2].strip():
-            raise ValueError("nothing in it")
+        if rest == within or not within.strip():
+            raise ValueError("nothing in it, or no end")
         if kind == "choice":
             return choice(*(_value(part) for part in inside))
         if kind == "int":

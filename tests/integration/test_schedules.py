@@ -226,12 +226,15 @@ def test_schedules_come_back_when_redis_has_lost_its_data(client: Client, tickin
         "hourly", "0 * * * *", Steps(), timezone="Europe/Berlin", missed="skip", overlap="skip", priority=2
     )
     client.schedules.pause(client.schedules.add("paused", "0 2 * * *", Echo()).name)
+    client.schedules.add("rested", "0 * * * *", Steps(), timezone="Europe/Berlin", overlap="skip")
     client.schedules.add("removed", "0 2 * * *", Echo())
     client.schedules.remove("removed")
     tick = client.schedules.get("hourly").following(client.now())[0] - client.now() + 1
     ahead(client, tick)
     ticking.step()
+    client.schedules.pause("rested")
     before = client.schedules.list()
+    assert [schedule.last_job != "" for schedule in before] == [True, False, True]
     client.records.redis.flushdb()
     rebuild(client.records, client.store)
     rebuild(client.records, client.store)
@@ -240,9 +243,11 @@ def test_schedules_come_back_when_redis_has_lost_its_data(client: Client, tickin
     ticking.step()
     hourly = [job for job in client.list(limit=1000) if job.record.schedule == "hourly"]
     assert [job.id for job in hourly] == [before[0].last_job], "that tick has its job"
+    client.schedules.resume("rested")
     ahead(client, tick + 3600)
     ticking.step()
-    assert client.schedules.get("hourly").note == f"job {hourly[0].id} had not ended"
+    for schedule in (before[0], before[2]):
+        assert client.schedules.get(schedule.name).note == f"job {schedule.last_job} had not ended"
 
 
 def test_a_job_may_be_wanted_at_once(client: Client, ticking: Ticking) -> None:

@@ -351,6 +351,7 @@ def test_ranges_are_refused_or_read_as_they_are_written() -> None:
         "int(1,4,2)",
         "int(1.5,2)",
         "choice()",
+        "uniform(0,1",
         "log(1)",
         "uniform(a,b)",
     ]

@@ -43,11 +43,11 @@ class Dialect:
         encoding: of the file; bytes that are not of UTF-8 are kept as they are.
         delimiter: between two fields.
         quoting: what quotation marks are.
-        rows: without the head and without blank lines.
+        rows: without the head.
         columns: in the head.
         marked: whether a field begins with a quotation mark.
         spans: fields that go on over several lines.
-        blank: lines with nothing in them, where there are several columns.
+        blank: of the rows, how many are lines with nothing in them, where there are several columns.
         separator: the delimiter that a line before the head names, if there is one.
     """
 
@@ -108,12 +108,11 @@ def dialect_of(
         raise BadInput(f"{path.name}: {reading.fault}; {_remedy(marked)}")
     if quoting == "none":
         columns = _head(path, encoding, delimiter, quoting)
-    rows = reading.rows - reading.blank
     return Dialect(
         encoding,
         delimiter,
         quoting or "double",
-        rows,
+        reading.rows,
         columns,
         marked,
         reading.spans,

@@ -27,7 +27,7 @@ class Taken:
 
     Attributes:
         columns: its columns; of JSON lines, the fields of the first line.
-        count: rows; not blank lines of several columns, nor lines of JSON without an object.
+        count: rows; a blank line, or one of JSON without an object, is one of them.
         notes: what was found out, guessed or changed, in numbers.
     """
 
@@ -176,7 +176,7 @@ def _take_lines(path: Path, folder: Path, writing: Writing) -> Taken:
     for remark, what in (("empty", "blank"), ("not JSON", "not JSON objects")):
         if count := unused[remark]:
             notes.append(f"{count} lines are {what} and will be left out")
-    return Taken(columns, count_of(target) - unused.total(), tuple(notes))
+    return Taken(columns, count_of(target), tuple(notes))
 
 
 def _columns(target: Path, path: Path) -> tuple[str, ...]:
