@@ -41,17 +41,17 @@ def moment(text: str, timezone: str | None = None) -> Moment:
     )
     try:
         if text.startswith("+"):
-            seconds = float(text)
+            found = Moment(float(text), from_now=True)
         elif (given := datetime.fromisoformat(text)).tzinfo is not None:
-            return Moment(checked_start(given.astimezone(UTC).timestamp()))
+            found = Moment(given.astimezone(UTC).timestamp())
         else:
-            return Moment(checked_start(moment_of(given, zone)))
+            found = Moment(moment_of(given, zone))
     except (ValueError, OverflowError, OSError):
         raise refusal from None
-    if not math.isfinite(seconds):
+    if not math.isfinite(found.seconds):
         raise refusal
-    checked_start(time.time() + seconds)
-    return Moment(seconds, from_now=True)
+    checked_start(found.at(time.time()))
+    return found
 
 
 def past(text: str | None, option: str) -> float | None:

@@ -128,8 +128,8 @@ def _pairs(spec: TrainStyle, context: JobContext, name: str) -> Sets:
     crop = _crop(spec, pairs.source, pairs.target, f"of the pairs {name!r} are {_size(pairs.source)}")
     found = Sets(pairs.source, pairs.target, crop, *_channels(pairs.source, pairs.target), paired=True)
     held = held_out(len(pairs), recipe_for(spec, crop).validation, spec.seed)
-    if spec.validation is not None and len(held) < int(wanted := len(pairs) * spec.validation):
-        most = f"{len(held)} pairs are held out, as many as may be, and not {int(wanted)}"
+    if len(held) < (wanted := int(len(pairs) * (spec.validation or 0.0))):
+        most = f"{len(held)} pairs are held out, as many as may be, and not {wanted}"
         found = replace(found, remark="; ".join(filter(None, (found.remark, most))))
     return replace(found, held_out=held)
 
